@@ -47,7 +47,7 @@ class Outbox(Carrier):
         path = f"{self._folder}/{_TRIAL}.{uuid4().hex}.part"
         try:
             self._put(path, bytes(_PAGE))
-            os.unlink(path)  # noqa: PTH108
+            Path(path).unlink()
         except OSError as error:
             raise self._full(error) from None
 
@@ -89,7 +89,7 @@ class Outbox(Carrier):
                 os.fsync(file.fileno())
         except OSError:
             with suppress(OSError):
-                os.unlink(path)  # noqa: PTH108
+                Path(path).unlink()
             raise
 
     def _opened(self, draft: str) -> BinaryIO:

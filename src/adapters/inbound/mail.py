@@ -14,7 +14,7 @@ from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.policy import compat32
+from email.policy import Compat32, compat32
 from email.utils import parseaddr
 from html.parser import HTMLParser
 from itertools import islice
@@ -104,7 +104,7 @@ def _unread(raw: bytes, now: datetime) -> IncomingMessage:
     )
 
 
-class _Bounded(type(compat32)):  # type: ignore[misc]
+class _Bounded(Compat32):
     """Headers up to a length: the parameters of one are looked through again for each of them."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:

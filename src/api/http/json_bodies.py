@@ -6,7 +6,7 @@ from typing import Any
 
 from api.application.json_names import NameTwice, each_name_once
 from api.http.problems import FieldProblem, Problem
-from api.http.texts import SEEN, can_be_seen, is_text, is_text_of
+from api.http.texts import is_text, text_fault
 
 MOST_DEEP = 50
 """Objects and lists inside each other; no body needs more than a few."""
@@ -65,12 +65,9 @@ def _require_text(where: Sequence[str | int], text: str) -> None:
     """Half of a surrogate pair is no character: nothing could write it again. `where` leads to the text; of a list, the
     list's name says what its texts are."""
     name = next((each for each in reversed(where) if isinstance(each, str)), "")
-    if is_text_of(name, text):
-        if not can_be_seen(text):
-            raise FieldProblem(".".join(map(str, where)), SEEN)
+    expected = text_fault(name, text)
+    if expected is None:
         return
     if any("\ud800" <= each <= "\udfff" for each in text):
         raise _NoText("a text holds half of a surrogate pair")
-    raise FieldProblem(
-        ".".join(str(each) for each in where if is_text(str(each))), "expected text without control characters"
-    )
+    raise FieldProblem(".".join(str(each) for each in where if is_text(str(each))), expected)

@@ -45,17 +45,18 @@ def put_filter(
     *, name: FilterName, body: JsonBody[FilterToSave], readings: Readings, issuing: IssuingOf, caller: CallerOf
 ) -> Done:
     """Keep a selection under a name, instead of one that had it. A text to search for is not kept."""
-    return save_filter(
-        issuing,
-        caller,
-        readings.office(body.office),
-        name,
-        filters_of(body),
-        columns=columns_of(",".join(body.columns or ())),
-        sort=body.sort,
-        descending=body.descending,
-        reason=body.reason,
-    )
+    with readings.connection():  # what the report refuses is a problem
+        return save_filter(
+            issuing,
+            caller,
+            readings.office(body.office),
+            name,
+            filters_of(body),
+            columns=columns_of(",".join(body.columns or ())),
+            sort=body.sort,
+            descending=body.descending,
+            reason=body.reason,
+        )
 
 
 @router.delete("/{name}", responses=MAY_BE_REFUSED)

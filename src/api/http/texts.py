@@ -16,13 +16,20 @@ def is_text(value: str) -> bool:
     return not any(category(letter) in _NO_TEXT for letter in value)
 
 
-def can_be_seen(value: str) -> bool:
+def text_fault(name: str, value: str, *, read: str | None = None) -> str | None:
+    """What is expected of the text of a field instead; None where it is well. `read` is what is read of it, where that
+    is not all."""
+    if not is_text_of(name, value):
+        return "expected text without control characters"
+    return None if _can_be_seen(value if read is None else read) else "expected text that can be seen"
+
+
+def _can_be_seen(value: str) -> bool:
     """Whether there is anything to read in it: a text that says nothing would pass for one that does. What is empty is
     no text at all, and for whoever reads it to judge."""
     return not value or any(category(each) not in _UNSEEN and each not in _FILLERS for each in value)
 
 
-SEEN = "expected text that can be seen"
 _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 _FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols without a form."""

@@ -21,7 +21,7 @@ from aggregates.values.attachments import MOST_BYTES_OF_MESSAGE, MOST_OF_MESSAGE
 from api.application.attachments import GivenFile
 from api.http.problems import FieldProblem, Problem
 from api.http.routing import check_parameters, names_of, other_type
-from api.http.texts import SEEN, can_be_seen, is_text_of
+from api.http.texts import text_fault
 
 MULTIPART = "multipart/form-data"
 _PATHS = re.compile(r"(?:/v1/accounts/[^/]+/attachments|/accounts/[^/]+/(?:attachments|messages))")
@@ -96,11 +96,9 @@ async def read_upload(request: Request) -> Upload:
             continue
         if name in fields:
             raise FieldProblem(name, "expected once")
-        if not is_text_of(name, value):
-            raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
-        if not can_be_seen(fields[name]):
-            raise FieldProblem(name, SEEN)
+        if (expected := text_fault(name, value, read=fields[name])) is not None:
+            raise FieldProblem(name, expected)
     return Upload(fields, tuple(files))
 
 

@@ -137,6 +137,10 @@ def test_a_list_that_is_cut_off_says_so(portfolio: Arrears, monkeypatch: pytest.
             assert "There are more" not in said.out
 
 
+def test_a_filter_that_can_show_nothing_is_not_kept(portfolio: Arrears):
+    assert "not 'zzz'" in portfolio("filter", "save", "bad", "--bucket", "zzz", code=1).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

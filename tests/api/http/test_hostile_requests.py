@@ -73,6 +73,22 @@ def test_text_of_which_nothing_can_be_seen_is_refused_at_every_door(client: Clie
         assert "expected text that can be seen" in page.text
 
 
+def test_a_filter_that_can_show_nothing_is_not_kept(client: Client, office: str):
+    for said in ({"bucket": "1-30,zzz"}, {"segment": "no-such"}, {"flag": "no-such"}):
+        answer = client.put("/v1/filters/bad", {"office": office, **said})
+        assert answer.status_code == 422
+        assert next(iter(said)) in answer.text
+        page = client.request("POST", "/filters", data={"name": "bad", "office": office, **said})
+        assert (page.status_code, next(iter(said)) in page.text) == (422, True)
+    assert "bad" not in [each["name"] for each in client.get("/v1/filters").json()]
+
+
+def test_a_hold_of_no_invoices_is_not_one_of_the_whole_account(client: Client, account: str):
+    body = {"code": "complaint", "reason": "wrote in", "invoice_numbers": []}
+    [error] = client.refused(422, "POST", f"{account}/holds", body)["errors"]
+    assert error["field"] == "invoice_numbers"
+
+
 @pytest.mark.parametrize("query", ["limit=5&limit=6", "flag=vip&flag=bankruptcy"])
 def test_a_parameter_of_which_only_the_last_would_count_is_refused(client: Client, query: str):
     [error] = client.refused(422, "GET", f"/v1/report/collections?{query}")["errors"]

@@ -17,7 +17,7 @@ from api.application.attachments import GivenFile
 from api.http.problems import FieldProblem, from_errors
 from api.http.routing import other_type
 from api.http.shapes import read_day
-from api.http.texts import SEEN, can_be_seen, is_text_of
+from api.http.texts import text_fault
 from api.http.uploads import carries_files, read_upload
 
 _FORM = "application/x-www-form-urlencoded"
@@ -45,11 +45,9 @@ async def read_form(request: Request) -> Mapping[str, str]:
     for name, value in pairs:
         if name in fields:
             raise FieldProblem(name, "expected once")
-        if not is_text_of(name, value):
-            raise FieldProblem(name, "expected text without control characters")
         fields[name] = value.strip()
-        if not can_be_seen(fields[name]):
-            raise FieldProblem(name, SEEN)
+        if (expected := text_fault(name, value, read=fields[name])) is not None:
+            raise FieldProblem(name, expected)
     return fields
 
 

@@ -32,17 +32,18 @@ def save_shown(*, fields: FormOf, readings: Readings, issuing: IssuingOf, caller
         name = _NAME.validate_python(fields.get("name", ""))
     except ValidationError as error:
         raise FieldProblem("name", message_of(error.errors()[0])) from None
-    save_filter(
-        issuing,
-        replace(caller, wait=_WAIT_SECONDS),
-        _office(readings, asked.office),
-        name,
-        filters_of(asked),
-        columns=columns_of(asked.columns),
-        sort=asked.sort,
-        descending=asked.dir == "desc",
-        reason=reason_of(fields),
-    )
+    with readings.connection():  # what the report refuses is a problem
+        save_filter(
+            issuing,
+            replace(caller, wait=_WAIT_SECONDS),
+            _office(readings, asked.office),
+            name,
+            filters_of(asked),
+            columns=columns_of(asked.columns),
+            sort=asked.sort,
+            descending=asked.dir == "desc",
+            reason=reason_of(fields),
+        )
     return RedirectResponse(asked.url(), 303)
 
 
