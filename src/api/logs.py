@@ -23,8 +23,12 @@ _NEVER = frozenset({
 })  # fmt: skip
 """Keys whose values never reach a log, wherever in a record they stand."""
 
-_TALKATIVE = ("aiokafka", "asyncssh", "faust", "kafka", "mode", "twilio", "urllib3")
-"""Libraries that tell of each connection; only what they warn of is kept."""
+_LEAST = {
+    **dict.fromkeys(("aiokafka", "asyncssh", "faust", "kafka", "mode", "twilio", "urllib3"), logging.WARNING),
+    "kafka.net.selector": logging.ERROR,
+}
+"""What is kept at least of libraries that tell of each connection: what they warn of. Kafka's client also warns where a
+step of its own took a tenth of a second, as each may on a busy machine: that stood before what people were told."""
 
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@/\s]*@")
 
@@ -73,8 +77,8 @@ def configure(*, default: str = "warning", stream: TextIO | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
-    for library in _TALKATIVE:
-        logging.getLogger(library).setLevel(max(threshold, logging.WARNING))
+    for library, least in _LEAST.items():
+        logging.getLogger(library).setLevel(max(threshold, least))
 
 
 def without_secrets(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -44,6 +44,14 @@ def test_libraries_write_the_same_lines(written: io.StringIO):
     assert last(written)["event"] == "no connection to host"
 
 
+def test_a_slow_machine_is_no_warning_of_kafkas_client(written: io.StringIO):
+    client = logging.getLogger("kafka.net.selector")
+    client.warning("Task %r ran for 0.182s", "Task")
+    assert not written.getvalue()
+    client.error("Unhandled exception in task %s", "Task")
+    assert last(written)["level"] == "error"
+
+
 @pytest.mark.parametrize("key", ["token", "customer_name", "email", "Authorization", "body", "master_key"])
 def test_personal_data_and_secrets_are_left_out_however_deep(written: io.StringIO, key: str):
     structlog.get_logger("t").info("sent", **{key: "Ada"}, account={"at": [{key: "Ada"}]})

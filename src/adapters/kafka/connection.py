@@ -19,8 +19,8 @@ EVENTS_TOPIC = "collections.events"
 TICKS_VARIABLE = "ARREARS_TICKS_TOPIC"
 TICKS_TOPIC = "collections.ticks"
 METADATA_MS = 10_000
-"""Between two looks at the topics: a consumer that joins its group before it knows its topic is given nothing until
-it looks again, and the clients' own five minutes are long for that."""
+"""Between two looks at the topics: what changed there is not read until a client looks again, and its own five minutes
+are long for that."""
 
 
 class KafkaNotNamed(KafkaUnavailable):

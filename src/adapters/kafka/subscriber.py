@@ -130,7 +130,7 @@ class Subscriber:
         }
         with reaching(env) as connecting:
             self._consumer = Consumer(**connecting, **settings)
-        self._consumer.subscribe([self._topic], listener=_Assigned(self._new))
+        self._consumer.follow(self._topic, _Assigned(self._new))
 
     def __enter__(self) -> Self:
         return self

@@ -196,7 +196,7 @@ class TopicRunner:
         with reaching(self._env) as options:
             consumer = Consumer(**options, **static, **settings)
         self._assigned = _Assigned(consumer)
-        consumer.subscribe([self._topic], listener=self._assigned)
+        consumer.follow(self._topic, self._assigned)
         self._had_some_at = time.monotonic()
         self._listened_at = time.monotonic() + _SILENT_SECONDS  # joining may take a while
         self._was_silent = False

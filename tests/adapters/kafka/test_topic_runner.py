@@ -525,6 +525,23 @@ def test_connections_that_are_lost_are_made_anew(stage: Stage):
     assert stage.totals == {ANN: 4}
 
 
+def test_whoever_joins_knows_the_topic(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    """One that does not divides nothing as its group's leader, and was seen without partitions for half a minute."""
+    real, known = KafkaConsumer.poll, list[Any]()
+
+    def poll(consumer: KafkaConsumer, *args: Any, **named: Any) -> Any:
+        known.append(consumer._cluster.partitions_for_topic(stage.env["ARREARS_EVENTS_TOPIC"]))
+        return real(consumer, *args, **named)
+
+    monkeypatch.setattr(KafkaConsumer, "poll", poll)
+    stage.count(ANN)
+    read = stage.publish()
+    with stage.running():
+        stage.wait(read)
+    assert known[0] is not None
+    assert len(known[0]) == PARTITIONS
+
+
 def test_a_member_that_its_group_has_forgotten_joins_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     heard: list[float] = []
     consumers: set[int] = set()
