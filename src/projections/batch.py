@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
-from uuid import UUID
 
 import orjson
 from psycopg import Connection, DataError
@@ -17,6 +16,7 @@ from projections.base import Projection
 _ON = "__on__"
 
 Method = TypeVar("Method", bound=Callable[..., None])
+AnyKey = TypeVar("AnyKey")
 Row = tuple[object, ...]
 
 _WORTH_COPYING = 50
@@ -165,7 +165,7 @@ def as_json(rows: Sequence[Row]) -> str:
     return encoded.decode()
 
 
-def keep_latest(rows: dict[UUID, Row], key: UUID, position: int | None, row: Row) -> None:
+def keep_latest(rows: dict[AnyKey, Row], key: AnyKey, position: int | None, row: Row) -> None:
     """Keeps one row per key, that of the highest position; the position becomes the row's last value."""
     known = rows.get(key)
     if known is None or cast(int, known[-1]) < cast(int, position):

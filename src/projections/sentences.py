@@ -31,7 +31,7 @@ from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeRe
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.fees import FeeGroundRecorded
 from aggregates.account.flags import FlagCleared, FlagSet
-from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
+from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, SubscriptionsFrozen, SubscriptionsUnfrozen
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.inbound import MessageRead, MessageReceived, ReceiptRecorded
 from aggregates.account.legal import LegalCaseMoved, LegalCaseNoted, LegalCaseOpened
@@ -124,6 +124,10 @@ def _parts(event: FundsAllocated | AllocationReleased) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _subscriptions(numbers: tuple[str, ...]) -> str:
+    return f"{'subscription' if len(numbers) == 1 else 'subscriptions'} {', '.join(numbers)}"
 
 
 def _over(channel: str, point_id: str | None) -> str:
@@ -349,7 +353,10 @@ SENTENCES: dict[type[Event], Sentence] = {
     ContactFactRecorded: _fact,
     ContactFactWithdrawn: lambda e: f"Withdrawn: {FACTS[e.kind].says}",
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
-    SubscriptionRecorded: "Subscription {e.subscription.number} recorded",
+    SubscriptionRecorded: lambda e: (
+        f"Subscription {e.subscription.number} recorded"
+        + (f", cancelled on {e.subscription.cancelled_on}" if e.subscription.cancelled_on else "")
+    ),
     # receivables
     InvoiceBilled: "Invoice {e.item.name} of {e.item.amount}, due on {e.item.due_on}",
     InvoiceCorrected: _corrected,
@@ -543,6 +550,13 @@ SENTENCES: dict[type[Event], Sentence] = {
     office.FilterRemoved: "Filter {e.name} is kept no longer",
     AccountFrozen: "Account frozen ({e.code})",
     AccountUnfrozen: "Account active again",
+    SubscriptionsFrozen: lambda e: f"Frozen ({e.code}): {_subscriptions(e.numbers)}",
+    SubscriptionsUnfrozen: lambda e: "; ".join(
+        [
+            *([f"Active again: {_subscriptions(e.numbers)}"] if e.numbers else []),
+            *(f"Subscription {number} left as it is: {why}" for number, why in e.left.items()),
+        ]
+    ),
     office.OfficeAddressSet: lambda e: f"Office is at {', '.join(e.address)}" if e.address else "Office has no address",
     office.CallScriptSet: lambda e: (
         f"Script of calls set: {_count(len(e.lines), 'line')}" if e.lines else "Script of calls is the standard"

@@ -28,7 +28,7 @@ from tests.builders import (
     cents,
     usd,
 )
-from tests.given import World, given_auto_collection
+from tests.given import Scenario, World, given_auto_collection, live
 
 
 @pytest.fixture
@@ -82,6 +82,46 @@ def test_the_chase_ends_with_the_write_off_and_begins_again_with_its_reversal():
     assert scenario.account.chase.scheduled is None
     scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="1"), reason="mistaken")
     assert stage() is not None
+
+
+ENGAGED = (a_campaign(), an_invoice(due_on=MAR(2)), live(MAR(3)), live(MAR(5)))
+
+
+def chased(scenario: Scenario) -> tuple[Any, ...]:
+    chase = scenario.account.chase
+    step = chase.scheduled and (chase.scheduled.step_id, chase.scheduled.due_at)
+    return chase.stage, chase.campaign_id, chase.plan_version, chase.engaged_on, step
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_who_was_engaged_is_so_again_and_goes_on_where_the_sequence_was(days):
+    scenario = given_auto_collection(*ENGAGED)
+    before = chased(scenario)
+    assert (before[0], before[3]) == (Stage.ENGAGED, MAR(5))
+    scenario.when(WriteOffDebt(account_id=ACCOUNT, code="other"), reason="hopeless")
+    assert chased(scenario) == (None, None, None, None, None)
+    scenario.world.live(MAR(5 + days))
+    scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="1"), reason="mistaken")
+    assert chased(scenario) == before
+
+
+def test_an_engagement_that_began_since_the_write_off_is_the_one_that_counts():
+    scenario = given_auto_collection(*ENGAGED)
+    scenario.when(WriteOffDebt(account_id=ACCOUNT, code="other"), reason="hopeless")
+    scenario.having(an_invoice("NEW", issued_on=MAR(5), due_on=MAR(6)), live(MAR(10)))
+    since = scenario.account.chase.engaged_on
+    assert since is not None
+    assert since > MAR(5)
+    scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="1"), reason="mistaken")
+    assert scenario.account.chase.engaged_on == since
+
+
+def test_who_paid_is_engaged_anew_whatever_was_written_off_before_that():
+    """Only what a write-off ended goes on with its reversal: a payment that bounces begins anew."""
+    scenario = given_auto_collection(*ENGAGED, a_payment(usd(100), on=MAR(5)))
+    assert scenario.account.chase.engaged_on is None
+    scenario.having(a_reversal(on=MAR(5)), live(MAR(5)))
+    assert scenario.account.chase.engaged_on is None
 
 
 def test_of_an_amount_the_oldest_goes_first(world):

@@ -13,9 +13,11 @@ from aggregates.account.activities import ActivityKind, RecordActivity
 from aggregates.account.chase import Stage
 from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
+from aggregates.account.customer import RecordSubscription, Subscription
 from aggregates.account.disputes import OpenDispute
 from aggregates.account.exclusion import ExcludeAccount
 from aggregates.account.flags import ClearFlag, SetFlag
+from aggregates.account.freezing import FreezeAccount, UnfreezeSubscription
 from aggregates.account.holds import PlaceHold
 from aggregates.account.payments import ReceivePayment, ReversePayment
 from aggregates.account.placement import PlaceAccount
@@ -87,12 +89,18 @@ def portfolio() -> World:
                     subscription="S-1" if n == 4 else None,
                 )
             )
+    for number in ("S-1", "S-2"):
+        world.do(RecordSubscription(account_id=an_id(4), subscription=Subscription(number=number)))
     for day, n, change in (
         (MAR(3), 1, SetFlag), (MAR(12), 2, SetFlag), (MAR(20), 1, ClearFlag), (MAR(25), 5, ExcludeAccount),
         (APR(5), 4, SetFlag),
     ):  # fmt: skip
         world.live(day)
         world.do(change(account_id=an_id(n), **({} if change is ExcludeAccount else {"flag": "bankruptcy"})))
+    world.live(APR(6))
+    world.do(FreezeAccount(account_id=an_id(4), code="moved"))
+    world.live(APR(7))
+    world.do(UnfreezeSubscription(account_id=an_id(4), number="S-1"))
     for n in (3, 6, 7):
         world.live(APR(5 + n))
         paid = ReceivePayment(account_id=an_id(n), number="P", amount=usd(30 * n), received_on=APR(1))
@@ -228,6 +236,8 @@ FILTERS: list[tuple[Filters, Callable[[CollectionsRow], bool]]] = [
     (Filters(flag="vip"), lambda row: False),
     (Filters(collections_stage=CollectionsStage.SENT), lambda row: row.collections_stage is CollectionsStage.SENT),
     (Filters(frozen="moved"), lambda row: row.frozen == "moved"),
+    (Filters(frozen_subscription=YesNo.YES), lambda row: row.frozen_subscriptions is not None),
+    (Filters(frozen_subscription=YesNo.NO), lambda row: row.frozen_subscriptions is None),
     (Filters(written_off=YesNo.YES), lambda row: row.written_off is not None),
     (Filters(written_off=YesNo.NO), lambda row: row.written_off is None),
     (Filters(flag="vip,bankruptcy"), lambda row: "bankruptcy" in row.flags),
@@ -273,7 +283,8 @@ def test_a_past_day_is_filtered_by_anything(
 
 
 def test_what_was_learned_later_is_left_out_of_what_was_known(models: ReadModels):
-    """Account 3 paid on 1 April, which was recorded on 8 April; account 4 was flagged on 5 April."""
+    """Account 3 paid on 1 April, which was recorded on 8 April; account 4 was flagged on 5 April and frozen on
+    the 6th; one of its subscriptions was rolled back on the 7th."""
 
     def row(number: int, **asked: Any) -> CollectionsRow:
         return next(row for row in ask(models, **asked) if row.number == f"N-{number:02}")
@@ -285,6 +296,10 @@ def test_what_was_learned_later_is_left_out_of_what_was_known(models: ReadModels
     assert row(3, as_of=APR(1), known_on=APR(8)).last_payment_on is None, "recorded by the end of the earlier day"
     assert (row(4, as_of=APR(5)).flags, row(4, as_of=APR(4)).flags) == (["bankruptcy"], [])
     assert row(4, as_of=APR(9), known_on=APR(4)).flags == []
+    assert row(4, as_of=APR(5)).frozen_subscriptions is None
+    assert row(4, as_of=APR(6)).frozen_subscriptions == ["S-1", "S-2"]
+    assert row(4, as_of=APR(9)).frozen_subscriptions == ["S-2"]
+    assert row(4).frozen_subscriptions == ["S-2"]
 
 
 def test_what_was_in_a_bucket_stayed_moved_on_was_paid_or_written_off(models: ReadModels):

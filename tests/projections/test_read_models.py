@@ -22,6 +22,7 @@ from aggregates.account.disputes import OpenDispute
 from aggregates.account.exclusion import ExcludeAccount, Excluded
 from aggregates.account.fees import AddFee, RecordFeeGround
 from aggregates.account.flags import ClearFlag, FlagSet, SetFlag
+from aggregates.account.freezing import FreezeSubscription, UnfreezeSubscription
 from aggregates.account.holds import PlaceHold
 from aggregates.account.messages import (
     DispatchMessage,
@@ -381,6 +382,12 @@ def eventful() -> History:
         for done in range(2):
             subscription = Subscription(number="S-1", initial_discount=usd(500), services_agreed=2, services_done=done)
             history.give(RecordSubscription(account_id=account, subscription=subscription))
+        history.give(FreezeSubscription(account_id=account, number="S-1", code="other"))
+        if number % 2:
+            history.give(UnfreezeSubscription(account_id=account, number="S-1"))
+        if number == 2:
+            cancelled = Subscription(number="S-1", cancelled_on=history.today)
+            history.give(RecordSubscription(account_id=account, subscription=cancelled))
         history.give(RecordFeeGround(account_id=account, ground=FeeGround.LAW))
         _bear_a_fee(history, account, withdrawn=number % 2 == 0)
         history.give(SetFlag(account_id=account, flag="bankruptcy"))

@@ -85,12 +85,13 @@ def unlike(expected: Any, found: Any, where: str = "answer") -> Iterator[str]:
 
 
 def as_told_now(then: Any, found: Any) -> Any:
-    """The answer of then but for three things that were told wrongly, one that is said otherwise, one that is told
+    """The answer of then but for three things that were told wrongly, one that is said otherwise, two that are told
     besides, and events that have a later version now.
 
     Money that is used up waits for no invoice, what is next of an account that is only to be looked at again is that
     review, and an opt-out of an address that stands elsewhere now is not one of the place where it stood. Of payments
-    and credits it is told what went back of them: all or nothing, then.
+    and credits it is told what went back of them: all or nothing, then. A subscription has a status: none was frozen or
+    cancelled.
     """
     if isinstance(then, dict) and (left := _opt_outs_of_places_that_were_left(then)):
         then = {**then, "opt_outs": [each for each in then["opt_outs"] if each not in left]}
@@ -101,6 +102,8 @@ def as_told_now(then: Any, found: Any) -> Any:
             then = {**then, "waits_for_invoice": None}
         case {"next_action": None}, {"next_action": {"kind": "review"} as review}:
             then = {**then, "next_action": review}
+        case {"number": str(), "initial_discount": _, "started_on": _}, {"status": _}:
+            then = {**then, "status": "active"}
     match then, found:
         case {"amount": whole, "unapplied": _, "reversed": bool(is_gone)}, dict():
             nothing = {**whole, "amount": str(Decimal(whole["amount"]) * 0)}

@@ -140,6 +140,7 @@ class SubscriptionFact(_Fact):
     ends_on: date | None = None
     services_agreed: int | None = None
     services_done: int | None = None
+    cancelled_on: date | None = None
     currency: str | None = None
     """Of the row, and so of the account that it is about. Not part of the content."""
 
@@ -372,6 +373,7 @@ _FROM_JSON: Mapping[str, Callable[[Any], object]] = {
             "seen_on",
             "started_on",
             "ends_on",
+            "cancelled_on",
             "issued_on",
             "due_on",
             "received_on",

@@ -453,6 +453,7 @@ class Importer:
                     ends_on=fact.ends_on,
                     services_agreed=fact.services_agreed,
                     services_done=fact.services_done,
+                    cancelled_on=fact.cancelled_on,
                 )
                 return RecordSubscription(account_id=account, subscription=subscription, **opens)
             case InvoiceFact():

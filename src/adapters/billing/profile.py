@@ -149,6 +149,7 @@ class SubscriptionColumns(_Part):
     ends_on: Column | None = None
     services_agreed: Column | None = None
     services_done: Column | None = None
+    cancelled_on: Column | None = None
     optional: bool = False
 
 

@@ -41,7 +41,7 @@ METHOD_LIMIT = 40
 
 _CUSTOMERS_KEPT = 10_000
 _OF_SUBSCRIPTION = (
-    "service_type", "started_on", "initial_discount", "ends_on", "services_agreed", "services_done",
+    "service_type", "started_on", "initial_discount", "ends_on", "services_agreed", "services_done", "cancelled_on",
 )  # fmt: skip
 _MOST_COUNTED = 1_000_000
 _DATES_KEPT = 50_000
@@ -587,7 +587,7 @@ class RowParser:
         """The row's subscriptions, each number once. Two that differ are refused on a customer's row; on a document's,
         whose debt is not refused over it, the first counts."""
         found: dict[str, SubscriptionFact] = {}
-        for number, service_type, started_on, discount, ends_on, agreed, done in self._subscriptions:
+        for number, service_type, started_on, discount, ends_on, agreed, done, cancelled_on in self._subscriptions:
             text = self._number_of(number)
             if not text:
                 continue
@@ -601,6 +601,7 @@ class RowParser:
                 ends_on=self._date_of(ends_on),
                 services_agreed=self._count_of(agreed, least=1),
                 services_done=self._count_of(done, least=0),
+                cancelled_on=self._date_of(cancelled_on),
                 currency=currency,
             )
             if found.setdefault(text, subscription) == subscription:

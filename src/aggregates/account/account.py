@@ -51,7 +51,7 @@ class Account(Aggregate):
     """What is owed, who owes it, what was said about it, and where it stands in auto-collection."""
 
     kind: ClassVar[str] = "account"
-    state_version: ClassVar[int] = 19
+    state_version: ClassVar[int] = 20
 
     customer: Customer = Field(default_factory=Customer)
     contact: Contact = Field(default_factory=Contact)

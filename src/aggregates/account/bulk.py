@@ -59,6 +59,7 @@ class BulkActionApplied(Event, name="account.bulk-action-applied"):
     reason_code: str | None
     """Of what was not done: that of the refusal, or `changed-since-preview`."""
     detail: str | None
+    """Why it was not done; of what was done a remark, where there is one."""
     did: dict[str, Any]
     """What exactly it changed; its undo reverses this."""
 
@@ -138,7 +139,7 @@ class BulkChanges(AccountPart):
                 said = BulkOutcome.CHANGED, "changed-since-preview", unlike
             else:
                 did = kind.does(self.whole, told, context)
-                said = (BulkOutcome.DONE if did else BulkOutcome.SKIPPED), None, None
+                said = (BulkOutcome.DONE, None, kind.remarks(did)) if did else (BulkOutcome.SKIPPED, None, None)
         except Refusal as refusal:
             said = BulkOutcome.REFUSED, refusal.reason_code, refusal.detail
         outcome, reason_code, detail = said
@@ -187,7 +188,7 @@ class BulkChanges(AccountPart):
         if name in kind.in_minor_units:
             currency = self.customer.currency
             return f"{name} is {Money(now[name], currency)}, and was {Money(was[name], currency)}"
-        return f"{name} is {in_words(now[name])}, and was {in_words(was[name])}"
+        return f"{name} is {figure_in_words(now[name])}, and was {figure_in_words(was[name])}"
 
     # --- apply ---
 
@@ -227,8 +228,9 @@ class BulkChanges(AccountPart):
             return
         for bulk_id, change in self.standing.items():
             said = BULK_KINDS[change.kind].overtaken_by.get(type(event))
-            if said is not None and (what := said(event)) in BULK_KINDS[change.kind].touches(change.did):
-                self.standing = {**self.standing, bulk_id: _counted(change, (what,), 1)}
+            touched = BULK_KINDS[change.kind].touches(change.did) if said is not None else ()
+            if said is not None and (again := tuple(each for each in said(event) if each in touched)):
+                self.standing = {**self.standing, bulk_id: _counted(change, again, 1)}
 
 
 def kept_of(account: Aggregate, change: BulkChange) -> Mapping[str, str]:
@@ -254,11 +256,15 @@ def _counted(change: BulkChange, things: tuple[str, ...], by: int) -> BulkChange
     return change.model_copy(update={"overtaken": {each: count for each, count in counts.items() if count > 0}})
 
 
-def in_words(value: Any) -> str:
-    """A figure for people: a list in commas, nothing as `none`."""
+def figure_in_words(value: Any) -> str:
+    """A figure for people: several in commas, nothing as `none`."""
     match value:
+        case bool():
+            return "yes" if value else "no"
         case list() | tuple():
             return ", ".join(map(str, value)) or "none"
+        case dict():
+            return ", ".join(f"{name} {each}" for name, each in value.items()) or "none"
         case None:
             return "none"
         case _:

@@ -17,7 +17,14 @@ from pydantic.config import JsonDict
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, CollectionsStages
 from aggregates.account.fees import Fees
 from aggregates.account.flags import FlagCleared, Flags, FlagSet
-from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, Freezing
+from aggregates.account.freezing import (
+    AccountFrozen,
+    AccountUnfrozen,
+    Freeze,
+    Freezing,
+    SubscriptionsFrozen,
+    SubscriptionsUnfrozen,
+)
 from aggregates.account.holds import Holds
 from aggregates.account.placement import Placed, PlacementEnd, PlacementEnded
 from aggregates.account.placing import Placing
@@ -95,14 +102,16 @@ class BulkKind:
     undoes: Callable[[Aggregate, Did, Collection[str], Context], Collection[str]]
     """Reverses what was done, but for the touched things that somebody changed since; which of them it reversed."""
     touches: Callable[[Did], Collection[str]]
-    overtaken_by: Mapping[type[Event], Callable[[Any], str]]
-    """Events that change the same, and which of the touched things that is."""
+    overtaken_by: Mapping[type[Event], Callable[[Any], Collection[str]]]
+    """Events that change the same, and which of the touched things those are."""
     in_minor_units: tuple[str, ...] = ()
     """Figures that are amounts; people are told them as such."""
     ignores: Callable[[Figures, Office], Figures] = lambda figures, _: figures
     """The figures that are compared, without what does not count."""
     keeps: Callable[[Aggregate, Did], Mapping[str, str]] = lambda _, __: {}
     """Touched things that cannot be reversed as the account is now, each with why."""
+    remarks: Callable[[Did], str | None] = lambda _: None
+    """What people are told of an account on which it was done."""
     only_owing: bool = False
     """Whether accounts that owe nothing now are left out of a preview, unless named."""
     has_amount: bool = False
@@ -219,7 +228,7 @@ FLAGS = BulkKind(
     does=_change_flags,
     undoes=_take_flags_back,
     touches=lambda did: (*did["put_on"], *did["taken_off"]),
-    overtaken_by={FlagSet: lambda event: event.flag, FlagCleared: lambda event: event.flag},
+    overtaken_by={FlagSet: lambda event: (event.flag,), FlagCleared: lambda event: (event.flag,)},
 )
 
 # --- collections stage -------------------------------------------------------------------------------
@@ -264,7 +273,7 @@ STAGE = BulkKind(
     does=_change_stage,
     undoes=_take_stage_back,
     touches=lambda _: _STAGE,
-    overtaken_by={CollectionsStageChanged: lambda _: _STAGE[0], Placed: lambda _: _STAGE[0]},
+    overtaken_by={CollectionsStageChanged: lambda _: _STAGE, Placed: lambda _: _STAGE},
 )
 
 # --- freeze and rollback -----------------------------------------------------------------------------
@@ -282,12 +291,32 @@ class NoParameters(BulkParameters):
     """Nothing has to be said."""
 
 
-_FREEZE = ("freeze",)
+_FREEZE = "freeze"
+
+
+def _subscription(number: str) -> str:
+    return f"subscription {number}"
+
+
+def _subscriptions(numbers: Collection[str]) -> tuple[str, ...]:
+    return tuple(map(_subscription, numbers))
+
+
+def _touched(did: Did) -> tuple[str, ...]:
+    """The account, and the subscriptions that were frozen or made active with it."""
+    return (_FREEZE, *_subscriptions(did.get("subscriptions", ())))
 
 
 def _frozen(account: Aggregate, _: Told, __: Context) -> Figures:
-    freeze = account.part(Freezing).current
-    return {"frozen": freeze.code if freeze is not None else None}
+    freezing = account.part(Freezing)
+    freeze = freezing.current
+    return {"frozen": freeze.code if freeze is not None else None, "subscriptions": freezing.statuses()}
+
+
+def _cancelled(account: Aggregate, did: Did) -> Mapping[str, str]:
+    known = account.part(Freezing).customer.subscriptions
+    gone = [each for each in did.get("subscriptions", ()) if known[each].cancelled_on is not None]
+    return dict.fromkeys(_subscriptions(gone), "cancelled")
 
 
 def _check_freeze(parameters: FreezeParameters, office: Office) -> None:
@@ -299,63 +328,87 @@ def _freeze(account: Aggregate, told: Told, context: Context) -> Did:
     parameters: FreezeParameters = told.parameters
     freezing = account.part(Freezing)
     is_new = freezing.current is None and freezing.freeze_for(parameters.code, context)
-    return {"code": parameters.code} if is_new else {}
+    return {"code": parameters.code, **_those(subscriptions=list(freezing.taken_along))} if is_new else {}
 
 
-def _take_freeze_back(account: Aggregate, _: Did, since: Collection[str], __: Context) -> Collection[str]:
-    if since:
+def _those(**said: Any) -> dict[str, Any]:
+    """What there is of it: most accounts have no subscriptions."""
+    return {name: value for name, value in said.items() if value}
+
+
+def _take_freeze_back(account: Aggregate, did: Did, since: Collection[str], _: Context) -> Collection[str]:
+    """Of an account that was rolled back since, and maybe frozen again, nothing is left to be reversed."""
+    freezing = account.part(Freezing)
+    if _FREEZE in since:
         return ()
-    account.part(Freezing).emit(AccountUnfrozen())
-    return _FREEZE
+    back = freezing.brought_back()
+    freezing.roll_back()
+    return (_FREEZE, *_subscriptions([each for each in did.get("subscriptions", ()) if each in back]))
 
 
 def _roll_back(account: Aggregate, _: Told, __: Context) -> Did:
     freezing = account.part(Freezing)
     if (freeze := freezing.current) is None:
         return {}
-    freezing.emit(AccountUnfrozen())
-    return freeze.model_dump(mode="json")
+    back, left = list(freezing.brought_back()), {number: why.value for number, why in freezing.left().items()}
+    freezing.roll_back()
+    return {**freeze.model_dump(mode="json"), **_those(subscriptions=back, left=left)}
 
 
 def _freeze_again(account: Aggregate, did: Did, since: Collection[str], _: Context) -> Collection[str]:
-    if since:
+    """As it was before: for the same reason, since the same day."""
+    freezing = account.part(Freezing)
+    if _FREEZE in since:
         return ()
-    account.part(Freezing).emit(AccountFrozen.model_validate(did))
-    return _FREEZE
+    again = freezing.active_among([each for each in did.get("subscriptions", ()) if _subscription(each) not in since])
+    freezing.freeze_with(Freeze(code=did["code"], since=did["since"]), again)
+    return (_FREEZE, *_subscriptions(again))
 
 
-_FREEZES: Mapping[type[Event], Callable[[Any], str]] = dict.fromkeys(
-    (AccountFrozen, AccountUnfrozen), lambda _: _FREEZE[0]
-)
+def _left_as_they_are(did: Did) -> str | None:
+    left = did.get("left", {})
+    said = ", ".join(f"{_subscription(number)} ({why})" for number, why in left.items())
+    return f"left as it is: {said}" if left else None
+
+
+_FREEZES: Mapping[type[Event], Callable[[Any], Collection[str]]] = {
+    AccountFrozen: lambda _: (_FREEZE,),
+    AccountUnfrozen: lambda _: (_FREEZE,),
+    SubscriptionsFrozen: lambda event: _subscriptions(event.numbers),
+    SubscriptionsUnfrozen: lambda event: _subscriptions(event.numbers),
+}
 
 FREEZE = BulkKind(
     name="freeze",
     subject="freeze",
     title="Freeze",
-    means="Freeze accounts for a reason of the office: their chase rests.",
+    means="Freeze accounts and all their subscriptions for a reason of the office: their chase rests.",
     parameters=FreezeParameters,
     check=_check_freeze,
-    compares=("frozen",),
+    compares=("frozen", "subscriptions"),
     figures=_frozen,
     does=_freeze,
     undoes=_take_freeze_back,
-    touches=lambda _: _FREEZE,
+    touches=_touched,
     overtaken_by=_FREEZES,
+    keeps=_cancelled,
 )
 
 ROLLBACK = BulkKind(
     name="rollback",
     subject="freeze",
     title="Rollback",
-    means="Roll frozen accounts back to active. Others are skipped.",
+    means="Roll frozen accounts back to active, with the subscriptions frozen with them. Others are skipped.",
     parameters=NoParameters,
     check=lambda _, __: None,
-    compares=("frozen",),
+    compares=("frozen", "subscriptions"),
     figures=_frozen,
     does=_roll_back,
     undoes=_freeze_again,
-    touches=lambda _: _FREEZE,
+    touches=_touched,
     overtaken_by=_FREEZES,
+    keeps=_cancelled,
+    remarks=_left_as_they_are,
 )
 
 # --- write-off ---------------------------------------------------------------------------------------
@@ -434,7 +487,7 @@ WRITE_OFF = BulkKind(
     does=_write_off,
     undoes=_reverse_write_off,
     touches=_numbered,
-    overtaken_by={WriteOffReversed: lambda event: f"write-off {event.number}"},
+    overtaken_by={WriteOffReversed: lambda event: (f"write-off {event.number}",)},
     keeps=_recovered,
     only_owing=True,
     has_amount=True,
@@ -585,7 +638,9 @@ def _take_placement_back(account: Aggregate, _: Did, since: Collection[str], con
     return _PLACEMENT
 
 
-_PLACES: Mapping[type[Event], Callable[[Any], str]] = dict.fromkeys((Placed, PlacementEnded), lambda _: _PLACEMENT[0])
+_PLACES: Mapping[type[Event], Callable[[Any], Collection[str]]] = dict.fromkeys(
+    (Placed, PlacementEnded), lambda _: _PLACEMENT
+)
 
 
 def _placement_kind(name: str, title: str, means: str, *, file_layout: str | None = None) -> BulkKind:

@@ -13,6 +13,7 @@ from aggregates.account.part import AccountPart
 from aggregates.account.payment_claims import PaymentClaims
 from aggregates.account.receivables import CountedFrom, Receivables
 from aggregates.account.shields import Why
+from aggregates.account.write_offs import WriteOffReversed
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
@@ -56,6 +57,14 @@ class CoveredItem(Value):
     step_id: str | None
     counted_from: Annotated[CountedFrom | None, LATER] = None
     """With this message its steps begin to be counted from other days."""
+
+
+class Engagement(Value):
+    """How the account was chased: by which campaign, and since which message."""
+
+    campaign_id: UUID | None
+    plan_version: int | None
+    engaged_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,8 @@ class Chase(AccountPart):
     not_before: datetime | None = None
     """A contact rule forbids the next step until then."""
     last_message_on: date | None = None
+    before_write_off: Engagement | None = None
+    """How it was chased when the last of its debt was written off; that is so again where the write-off is reversed."""
 
     receivables: ClassVar = Needs(Receivables)
     payment_claims: ClassVar = Needs(PaymentClaims)
@@ -243,10 +254,22 @@ class Chase(AccountPart):
 
     @applies(StageChanged)
     def _stage_changed(self, event: StageChanged) -> None:
+        if event.stage is None and self.campaign_id is not None and self.receivables.write_offs:
+            self.before_write_off = Engagement(
+                campaign_id=self.campaign_id, plan_version=self.plan_version, engaged_on=self.engaged_on
+            )
         self.stage, self.why = event.stage, event.why
         self.campaign_id, self.plan_version = event.campaign_id, event.plan_version
         if event.ends_engagement:
             self.engaged_on = None
+
+    @applies(WriteOffReversed)
+    def _write_off_reversed(self, event: WriteOffReversed) -> None:
+        before, self.before_write_off = self.before_write_off, None
+        if before is not None and self.engaged_on is None:
+            self.engaged_on = before.engaged_on
+            if self.campaign_id is None:
+                self.campaign_id, self.plan_version = before.campaign_id, before.plan_version
 
     @applies(StepScheduled)
     def _step_scheduled(self, event: StepScheduled) -> None:

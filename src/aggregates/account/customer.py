@@ -38,6 +38,8 @@ class Subscription(Value):
     services_agreed: Annotated[int | None, LATER] = Field(None, ge=1, le=1_000_000)
     """How many services were agreed, where they are counted."""
     services_done: Annotated[int | None, LATER] = Field(None, ge=0, le=1_000_000)
+    cancelled_on: Annotated[date | None, LATER] = None
+    """Since when it is cancelled, or will be: it is neither frozen nor rolled back any more."""
 
     def is_fulfilled(self, day: date) -> bool:
         """Whether its term has ended by the day, or all services that were agreed are done."""
@@ -214,6 +216,14 @@ class RecordSubscription(BookingCommand, name="record-subscription"):
     """Record a service the customer subscribes to."""
 
     subscription: Subscription
+    reinstated: Annotated[Literal[True] | None, LATER] = None
+    """It is not cancelled after all; without that, one that is cancelled stays so."""
+
+    @model_validator(mode="after")
+    def _is_cancelled_or_not(self) -> Self:
+        if self.reinstated and self.subscription.cancelled_on is not None:
+            raise ValueError("cancelled_on: expected nothing of a subscription that is reinstated")
+        return self
 
 
 # --- decisions ---------------------------------------------------------------------------------------
@@ -314,9 +324,13 @@ class Customer(AccountPart):
     @decides(RecordSubscription)
     def record_subscription(self, command: RecordSubscription, context: Context) -> None:
         self.require_open(command.opens, context.effective_on, context)
-        self.require_currency(command.subscription.initial_discount)
-        if self.subscriptions.get(command.subscription.number) != command.subscription:
-            self.emit(SubscriptionRecorded(subscription=command.subscription))
+        said = command.subscription
+        self.require_currency(said.initial_discount)
+        known = self.subscriptions.get(said.number)
+        if known is not None and said.cancelled_on is None and not command.reinstated:
+            said = said.model_copy(update={"cancelled_on": known.cancelled_on})
+        if known != said:
+            self.emit(SubscriptionRecorded(subscription=said))
 
     # --- the customer's other accounts ---
 

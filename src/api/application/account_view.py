@@ -6,7 +6,7 @@ the end of the day; who the customer is, what was true then.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ from aggregates.account.customer import (
 )
 from aggregates.account.disputes import Dispute
 from aggregates.account.exclusion import Exclusion
+from aggregates.account.freezing import Freezing, SubscriptionStatus, status_of
 from aggregates.account.holds import Hold
 from aggregates.account.legal import LegalCase
 from aggregates.account.payments import (
@@ -191,6 +192,11 @@ class SubscriptionView(BaseModel):
     ends_on: Annotated[date | None, LATER] = None
     services_agreed: Annotated[int | None, LATER] = None
     services_done: Annotated[int | None, LATER] = None
+    cancelled_on: Annotated[date | None, LATER] = None
+    status: Annotated[SubscriptionStatus | None, LATER] = None
+    frozen: Annotated[str | None, LATER] = None
+    """Code of the reason for which it is frozen; not there where it is not."""
+    frozen_since: Annotated[date | None, LATER] = None
 
 
 class BucketAmount(BaseModel):
@@ -414,7 +420,7 @@ def account_view(read: AccountRead) -> AccountView:
         country=customer.country,
         contact=read.customer.contact.details,
         opt_outs=read.customer.contact.opt_outs,
-        subscriptions=[SubscriptionView(**dict(s)) for s in customer.subscriptions.values()],
+        subscriptions=list(_subscriptions(customer, account.freezing)),
         aging=_aging(customer.currency, then["open_items"], office.scheme),
         unapplied_funds=[funds for funds in _all_funds(read) if funds.unapplied],
         next_action=_next_action(account, office),
@@ -522,6 +528,18 @@ def _of_then(then: Statement) -> dict[str, Any]:
         "frozen": row.frozen,
         "written_off": money(row.written_off) if row.written_off is not None else None,
     }
+
+
+def _subscriptions(customer: Customer, freezing: Freezing) -> Iterator[SubscriptionView]:
+    """What was true of each by the day, and whether it is frozen as it was recorded by then."""
+    for number, each in customer.subscriptions.items():
+        freeze = freezing.subscriptions.get(number) if each.cancelled_on is None else None
+        yield SubscriptionView(
+            **dict(each),
+            status=status_of(each, freeze),
+            frozen=freeze.code if freeze else None,
+            frozen_since=freeze.since if freeze else None,
+        )
 
 
 def _if_set(stage: CollectionsStage) -> CollectionsStage | None:

@@ -184,6 +184,13 @@ def _tell(view: Mapping[str, Any]) -> None:
         ),
         ("flags", view["flags"]),
         *([("frozen", [view["frozen"]])] if view.get("frozen") else []),
+        (
+            "subscriptions",
+            [
+                f"{each['number']} ({each['status']}{' for ' + each['frozen'] if each.get('frozen') else ''})"
+                for each in view["subscriptions"]
+            ],
+        ),
         *([("collections stage", [view["collections_stage"]])] if view.get("collections_stage") else []),
         ("holds", [h["code"] + (f" until {h['until']}" if h["until"] else "") for h in view["holds"]]),
         ("legal cases", [f"{c['kind']}, {c['state']} since {c['since']}" for c in view.get("legal_cases", ())]),

@@ -15,6 +15,7 @@ FILTERS: Mapping[str, tuple[str, str]] = {
     "without_flag": ("FLAG", "That do not carry this flag; of several none of them."),
     "collections_stage": ("STAGE", "That stand so with an outside agency: not set, pending or sent."),
     "frozen": ("CODE", "That are frozen for this reason."),
+    "frozen_subscription": ("yes|no", "Of whom a subscription is frozen, with the account or singly, or none."),
     "written_off": ("yes|no", "Of whom something is written off with the claim kept; they may owe nothing."),
     "disputed": ("yes|no", "Of whom anything open is disputed, or nothing."),
     "promised": ("yes|no", "Of whom a promise to pay is open, or none."),

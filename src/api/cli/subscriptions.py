@@ -1,14 +1,18 @@
 """`arrears subscription`: what a customer subscribes to."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from api.cli.allocation import account_found, read
+from api.cli.asking import answered
 from api.cli.offices import say_done
 from api.cli.opening import command_of, commanding, issue
 from api.cli.options import AccountArgument, AsJson, DataDir, OfficeCode, Reason, read_day
+from api.cli.output import print_json, print_table
+from api.cli.questions import Ask, account_id
+from api.cli.tables import key, tabular, word
 
 app = typer.Typer(no_args_is_help=True, help="What a customer subscribes to.")
 
@@ -33,6 +37,11 @@ def record(
     discount: Annotated[
         str | None, typer.Option("--discount", metavar="AMOUNT", help="The discount that it began with.")
     ] = None,
+    cancelled: Annotated[
+        date | None,
+        typer.Option("--cancelled", parser=read_day, metavar="DAY", help="Since when it is cancelled, or will be."),
+    ] = None,
+    reinstated: Annotated[bool, typer.Option("--reinstated", help="It is not cancelled after all.")] = False,
     data: DataDir = None,
     office: OfficeCode = None,
     reason: Reason = None,
@@ -52,9 +61,56 @@ def record(
             "ends_on": ends,
             "services_agreed": agreed,
             "services_done": done,
+            "cancelled_on": cancelled,
             "initial_discount": None if discount is None else read(discount, customer.currency, "--discount"),
         }
         options = {"started_on": "--started", "ends_on": "--ends", "services_agreed": "--agreed"}
-        subscription = command_of(Subscription, options, **known.with_said(**given))
-        result = issue(service, RecordSubscription(account_id=found, subscription=subscription), reason=reason)
+        said = known.with_said(**given)
+        if reinstated and cancelled is None:
+            said["cancelled_on"] = None
+        subscription = command_of(Subscription, options, **said)
+        command = command_of(
+            RecordSubscription,
+            {},
+            account_id=found,
+            subscription=subscription,
+            reinstated=reinstated or None,
+        )
+        result = issue(service, command, reason=reason)
     say_done(result, changed=f"Subscription {number} is recorded.", same="It was recorded so already.", as_json=as_json)
+
+
+_SUBSCRIPTIONS = (
+    key("number"),
+    word("status"),
+    word("frozen", 1),
+    word("since", 2),
+    word("cancelled", 3),
+    word("service", 4),
+    word("started", 5),
+    word("ends", 6),
+)
+_SHOWN = (
+    "number", "status", "frozen", "frozen_since", "cancelled_on", "service_type", "started_on", "ends_on",
+)  # fmt: skip
+
+
+@app.command("list")
+@tabular
+def list_subscriptions(
+    *,
+    account: AccountArgument,
+    data: DataDir = None,
+    office: OfficeCode = None,
+    as_json: AsJson = False,
+) -> None:
+    """What the customer of an account subscribes to, and whether it is active, frozen or cancelled."""
+
+    def asked(ask: Ask) -> Any:
+        return ask("/v1/accounts/{id}", id=account_id(ask, account, office=office))
+
+    found = answered(data, asked)["subscriptions"]
+    if as_json:
+        print_json(found)
+    else:
+        print_table(_SUBSCRIPTIONS, ([each.get(name) for name in _SHOWN] for each in found))

@@ -43,9 +43,10 @@ class NewAccount(CommandBody):
 
 @body_of(Subscription)
 class SubscriptionBody(Body):
-    """A service the customer subscribes to."""
+    """A service the customer subscribes to. One that is cancelled stays so unless it is said to be reinstated."""
 
     service_type: str | None = Field(None, max_length=100)
+    reinstated: bool = False
 
 
 @body_of(OptOutOfContact, address={"account_id"})
@@ -115,7 +116,10 @@ def record_subscription(
     *, account_id: UUID, body: JsonBody[SubscriptionBody], issuing: IssuingOf, caller: CallerOf
 ) -> Done:
     """Record a service the customer subscribes to, or what changed of it."""
-    command = RecordSubscription(account_id=account_id, subscription=from_body(Subscription, body))
+    said = from_body(Subscription, body)
+    if body.reinstated and said.cancelled_on is not None:
+        raise FieldProblem("reinstated", "expected only without cancelled_on")
+    command = RecordSubscription(account_id=account_id, subscription=said, reinstated=body.reinstated or None)
     return issuing.issue(command, caller)
 
 

@@ -14,7 +14,7 @@ from aggregates.account.complaints import AnswerComplaint, CloseComplaint, Recor
 from aggregates.account.disputes import DisputedInvoice, OpenDispute, ResolveDispute
 from aggregates.account.exclusion import ExcludeAccount, LiftExclusion
 from aggregates.account.flags import ClearFlag, SetFlag
-from aggregates.account.freezing import FreezeAccount, UnfreezeAccount
+from aggregates.account.freezing import FreezeAccount, FreezeSubscription, UnfreezeAccount, UnfreezeSubscription
 from aggregates.account.holds import PlaceHold, ReleaseHold
 from aggregates.account.legal import MoveLegalCase, NoteLegalCase, OpenLegalCase
 from aggregates.account.payment_claims import ClaimPayment, DecidePaymentClaim
@@ -45,6 +45,7 @@ from projections.questions import UnknownAccount
 router = Router(prefix="/v1/accounts/{account_id}", tags=["casework"])
 
 Flag = Annotated[Code, Path(description="A flag that the office defines.")]
+SubscriptionNumber = Annotated[Number, Path(description="The number of the subscription.")]
 
 
 @body_of(RecordActivity, address={"account_id"})
@@ -146,6 +147,11 @@ class NewFreeze(CommandBody):
     """Why the account is frozen: a code of the office's reasons, and notes."""
 
 
+@body_of(FreezeSubscription, address={"account_id", "number"})
+class NewSubscriptionFreeze(CommandBody):
+    """Why the subscription is frozen: a code of the office's reasons, and notes."""
+
+
 @body_of(CompleteFollowUp, address={"account_id", "activity_id"})
 class Completion(CommandBody):
     """Why the follow-up counts as done; it may be left out."""
@@ -223,14 +229,37 @@ def put_collections_stage(
 
 @router.put("/freeze", responses=MAY_BE_REFUSED)
 def freeze(*, account_id: UUID, body: JsonBody[NewFreeze], issuing: IssuingOf, caller: CallerOf) -> Done:
-    """Freeze the account: its chase rests. Notes are the `reason`."""
+    """Freeze the account and all its subscriptions: its chase rests. Notes are the `reason`."""
     return issuing.issue(from_body(FreezeAccount, body, account_id=account_id), caller, reason=body.reason)
 
 
 @router.delete("/freeze", responses=MAY_BE_REFUSED)
 def unfreeze(*, account_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
-    """Roll the account back to active."""
+    """Roll the account back to active, with the subscriptions that its freeze took along. Those that were cancelled or
+    changed meanwhile stay as they are."""
     return issuing.issue(UnfreezeAccount(account_id=account_id), caller)
+
+
+@router.put("/subscriptions/{number}/freeze", responses=MAY_BE_REFUSED)
+def freeze_subscription(
+    *,
+    account_id: UUID,
+    number: SubscriptionNumber,
+    body: JsonBody[NewSubscriptionFreeze],
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Done:
+    """Freeze one subscription; the account stays as it is. Notes are the `reason`."""
+    command = from_body(FreezeSubscription, body, account_id=account_id, number=number)
+    return issuing.issue(command, caller, reason=body.reason)
+
+
+@router.delete("/subscriptions/{number}/freeze", responses=MAY_BE_REFUSED)
+def unfreeze_subscription(
+    *, account_id: UUID, number: SubscriptionNumber, issuing: IssuingOf, caller: CallerOf
+) -> Done:
+    """Roll one subscription back to active; the account stays as it is."""
+    return issuing.issue(UnfreezeSubscription(account_id=account_id, number=number), caller)
 
 
 # --- activities --------------------------------------------------------------------------------------

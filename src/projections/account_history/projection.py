@@ -46,7 +46,7 @@ _GET_LATEST = f"""
     ) AS latest
 """  # noqa: S608
 _DATES = [_KEPT.index(name) for name in _KEPT if STORED[name].kind == "date"]
-_MEMORY = _KEPT.index("memory")
+_JSON = [_KEPT.index(name) for name in _KEPT if STORED[name].kind == "jsonb"]
 _kept = attrgetter(*_KEPT)
 
 _Methods = dict[type[Event], Callable[[Any, Event, Any], None]]
@@ -66,7 +66,8 @@ class AccountAtWork(Account):
     def values(self) -> list[object]:
         """What the history has of it, in the order of the columns; days are text, as in the report's row."""
         values = [*_kept(self.row), self.disputed, orjson.dumps(self.disputed_parts)]
-        values[_MEMORY] = orjson.dumps(values[_MEMORY])
+        for index in _JSON:
+            values[index] = orjson.dumps(values[index])
         return values
 
 
@@ -138,7 +139,8 @@ class AccountHistoryProjection(AccountEvents):
                 row = AccountRow(account_id=str(account_id), last_position=position)
                 for name, value in zip(_KEPT, kept, strict=True):
                     setattr(row, name, value)
-                row.memory = orjson.loads(cast(Any, row.memory))
+                for index in _JSON:
+                    setattr(row, _KEPT[index], orjson.loads(getattr(row, _KEPT[index])))
                 account = AccountAtWork(
                     row, disputed=disputed, disputed_parts=orjson.loads(parts), recorded_at=recorded_at
                 )

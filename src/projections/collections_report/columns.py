@@ -201,6 +201,10 @@ class StoredRow:
     frozen: Annotated[
         str | None, Column("text", "Code of the reason for which it is frozen; null where it is active.", recorded=True)
     ] = None
+    subscriptions: Annotated[
+        dict[str, str],
+        Column("jsonb", "What the customer subscribes to: active, frozen or cancelled, by its number.", recorded=True),
+    ] = field(default_factory=dict)
     written_off: Annotated[
         int,
         Column(
@@ -222,6 +226,12 @@ class StoredRow:
         ),
     ] = field(default_factory=lambda: {"holds": [], "promises": [], "payments": []})
 
+
+_FROZEN_AMONG = """
+    CASE WHEN {row}.subscriptions <> '{{}}' THEN (
+        SELECT array_agg(each.key ORDER BY each.key) FROM jsonb_each_text({row}.subscriptions) AS each
+        WHERE each.value = 'frozen'
+    ) END"""
 
 _WORKED_OUT: Mapping[str, Column] = {
     "customer_name": Column(
@@ -252,6 +262,10 @@ _WORKED_OUT: Mapping[str, Column] = {
     "paid_since": Column(
         "bigint", "What came in after a past day and was not taken back, in minor units.",
         today="NULL::bigint", past="nullif(owed.paid_since, 0)", amount=True, title="Paid since",
+    ),
+    "frozen_subscriptions": Column(
+        "text[]", "Numbers of its subscriptions that are frozen, with it or singly; null where none is.",
+        today=_FROZEN_AMONG.format(row="r"), past=_FROZEN_AMONG.format(row="change"),
     ),
     "campaign": Column(
         "text", "Title of the campaign that the account is in.", today="campaign.title", past="campaign.title",
@@ -301,6 +315,8 @@ class CollectionsRow(Answer):
     """Not there where nobody took it out of auto-collection."""
     paid_since: Annotated[AmountText | None, LATER] = None
     """Of a past day: what came in after it and stayed. Not there where nothing did."""
+    frozen_subscriptions: Annotated[list[str] | None, LATER] = None
+    """Numbers of subscriptions that are frozen, with the account or singly. Not there where none is."""
 
 
 # --- what is shown where, in which order ---------------------------------------------------------------
@@ -355,9 +371,9 @@ RECORDED = tuple(name for name, column in STORED.items() if column.recorded)
 COLUMNS: Mapping[str, Column] = {**STORED, **_WORKED_OUT}
 IN_REPORT = tuple(CollectionsRow.model_fields)
 
-REPORT_VERSION = 9
+REPORT_VERSION = 10
 """Of the collections report: raised with its stored columns, or with what events say of them; it is built anew then."""
-HISTORY_VERSION = 6
+HISTORY_VERSION = 7
 """Of the history of accounts: raised with the recorded columns in the same way."""
 
 IN_FILES = tuple(sorted(IN_REPORT, key=lambda name: name in _LATER_IN_FILES))

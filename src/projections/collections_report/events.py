@@ -6,9 +6,16 @@ The collections report shows it as it is now, the history of accounts as it was.
 from aggregates.account.activities import ActivityKind, ActivityRecorded
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepUnscheduled
 from aggregates.account.collections_stage import CollectionsStageChanged
+from aggregates.account.customer import SubscriptionRecorded
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.flags import FlagCleared, FlagSet
-from aggregates.account.freezing import AccountFrozen, AccountUnfrozen
+from aggregates.account.freezing import (
+    AccountFrozen,
+    AccountUnfrozen,
+    SubscriptionsFrozen,
+    SubscriptionStatus,
+    SubscriptionsUnfrozen,
+)
 from aggregates.account.holds import HoldPlaced, HoldReleased
 from aggregates.account.inbound import MessageReceived
 from aggregates.account.messages import MessageQueued, MessageResolved, MessageSent
@@ -73,6 +80,15 @@ class AccountEvents(EventProjection):
     @on(AccountFrozen, AccountUnfrozen)
     def _frozen(self, event: AccountFrozen | AccountUnfrozen, account: Account) -> None:
         account.row.frozen = event.code if isinstance(event, AccountFrozen) else None
+
+    @on(SubscriptionRecorded)
+    def _subscribed(self, event: SubscriptionRecorded, account: Account) -> None:
+        account.row.subscribe(event.subscription.number, is_cancelled=event.subscription.cancelled_on is not None)
+
+    @on(SubscriptionsFrozen, SubscriptionsUnfrozen)
+    def _subscriptions_frozen(self, event: SubscriptionsFrozen | SubscriptionsUnfrozen, account: Account) -> None:
+        is_frozen = isinstance(event, SubscriptionsFrozen)
+        account.row.give_status(event.numbers, SubscriptionStatus.FROZEN if is_frozen else SubscriptionStatus.ACTIVE)
 
     @on(ActivityRecorded)
     def _activity(self, event: ActivityRecorded, account: Account) -> None:

@@ -1,6 +1,6 @@
 """Rows of the report as they are while a batch is worked on. Field by field they are the tables' columns."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from operator import attrgetter
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from aggregates.account.freezing import SubscriptionStatus
 from aggregates.account.receivables import Item
 from aggregates.kernel.event import Recorded
 from aggregates.values.aging import CURRENT
@@ -68,7 +69,8 @@ class AccountRow(StoredRow):
     def stored(cls, columns: Sequence[Any]) -> "AccountRow":
         """From the table, read as `AS_READ` says."""
         row = cls(*columns)
-        row.buckets, row.memory = orjson.loads(cast(Any, row.buckets)), orjson.loads(cast(Any, row.memory))
+        for name in IN_JSON:
+            setattr(row, name, orjson.loads(getattr(row, name)))
         return row
 
     def values(self) -> tuple[object, ...]:
@@ -135,6 +137,15 @@ class AccountRow(StoredRow):
         others = [flag for flag in self.flags if flag != name]
         self.flags = sorted([*others, name]) if on else others
 
+    def subscribe(self, number: str, *, is_cancelled: bool) -> None:
+        """One that is frozen already stays so, unless it is cancelled."""
+        is_frozen = self.subscriptions.get(number) == SubscriptionStatus.FROZEN
+        running = SubscriptionStatus.FROZEN if is_frozen else SubscriptionStatus.ACTIVE
+        self.give_status([number], SubscriptionStatus.CANCELLED if is_cancelled else running)
+
+    def give_status(self, numbers: Iterable[str], status: SubscriptionStatus) -> None:
+        self.subscriptions = {**self.subscriptions, **dict.fromkeys(numbers, status.value)}
+
     def _change(self, what: str, entry: str, *, on: bool) -> list[str]:
         others = [each for each in self.memory[what] if each != entry]
         self.memory[what] = [*others, entry] if on else others
@@ -186,6 +197,7 @@ _NAMES = tuple(STORED)
 _AS_TEXT = {"uuid", "date", "timestamptz", "jsonb"}
 AS_READ = ", ".join(f"{name}::text" if column.kind in _AS_TEXT else name for name, column in STORED.items())
 """The columns of `collections_report`; ids, days and moments as text: quicker to read, and going back as it came."""
+IN_JSON = tuple(name for name, column in STORED.items() if column.kind == "jsonb")
 _FLAGS = _NAMES.index("flags")
 _AROUND_FLAGS = attrgetter(*_NAMES[:_FLAGS]), attrgetter(*_NAMES[_FLAGS + 1 :])
 _VALUES = {OpenItem: attrgetter(*columns_of(OpenItem)), Campaign: attrgetter(*columns_of(Campaign))}

@@ -47,6 +47,13 @@ CREATE TABLE subscriptions (
     services_agreed        integer,
     services_done          integer,
     initial_discount_minor bigint,
+    cancelled_on           date,
+    frozen                 text,
+    frozen_since           date,
+    status                 text   NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN cancelled_on IS NOT NULL THEN 'cancelled' WHEN frozen IS NOT NULL THEN 'frozen' ELSE 'active' END
+    ) STORED,
+    freeze_position        bigint NOT NULL DEFAULT 0,
     last_position          bigint NOT NULL,
     PRIMARY KEY (account_id, number)
 );
@@ -54,7 +61,12 @@ CREATE TABLE subscriptions (
 COMMENT ON TABLE  subscriptions                        IS 'Services that customers subscribe to.';
 COMMENT ON COLUMN subscriptions.ends_on                IS 'The last day of its term.';
 COMMENT ON COLUMN subscriptions.initial_discount_minor IS 'In minor units of the account''s currency.';
-COMMENT ON COLUMN subscriptions.last_position          IS 'Place in the log of the last event that changed the row.';
+COMMENT ON COLUMN subscriptions.cancelled_on           IS 'Since when it is cancelled, or will be.';
+COMMENT ON COLUMN subscriptions.frozen                 IS 'Code of the reason for which it is frozen; null where it is not.';
+COMMENT ON COLUMN subscriptions.frozen_since           IS 'The day on which it was frozen.';
+COMMENT ON COLUMN subscriptions.status                 IS 'active, frozen or cancelled.';
+COMMENT ON COLUMN subscriptions.freeze_position        IS 'Place in the log of the last event that froze it or made it active.';
+COMMENT ON COLUMN subscriptions.last_position          IS 'Place in the log of the last event that recorded it.';
 
 CREATE TABLE fee_grounds (
     account_id    uuid   PRIMARY KEY,

@@ -42,7 +42,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
     "flag": ("flag-%",),
     "stage": ("stage-changed", "collections-stage-changed"),
     "placement": ("placed", "placement-%", "agency-payment-posted"),
-    "freeze": ("frozen", "unfrozen"),
+    "freeze": ("frozen", "unfrozen", "subscriptions-%"),
     "exclusion": ("excluded", "exclusion-lifted"),
     "contact": ("contact-%", "call-refused", "consent", "opted-%", "wishes-shared"),
 }

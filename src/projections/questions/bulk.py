@@ -159,16 +159,18 @@ class Frozen:
 
 _COMPARE = """
 SELECT r.account_id, coalesce(now.number, '') AS number, r.expected::text AS expected, r.amount_minor,
-       r.expected IS DISTINCT FROM {figures} AS has_changed
+       coalesce(now.figures, '{}') || r.expected IS DISTINCT FROM now.figures AS has_changed
 FROM read_model.bulk_rows AS r
-LEFT JOIN read_model.collections_report AS now USING (account_id)
+LEFT JOIN (
+    SELECT account_id, number, {figures} AS figures FROM read_model.collections_report AS now
+) AS now USING (account_id)
 WHERE r.bulk_id = %(bulk_id)s
 ORDER BY r.place
 """
 
 
 def compared(connection: Connection[Any], bulk_id: UUID, compares: Sequence[str]) -> Iterator[Frozen]:
-    """Every row in its order, compared with the report as it is."""
+    """Every row in its order, compared with the report as it is; what an earlier version did not show is not."""
     with connection.cursor(name="bulk_rows", row_factory=dict_row) as cursor:
         cursor.itersize = _FETCHED
         cursor.execute(_COMPARE.replace("{figures}", _figures(compares)).encode(), {"bulk_id": bulk_id})

@@ -27,8 +27,9 @@ from aggregates.account.bulk import BulkActionApplied, BulkActionUndone, UndoBul
 from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
 from aggregates.account.contact import ChangeContactDetails
-from aggregates.account.customer import OpenAccount
+from aggregates.account.customer import OpenAccount, RecordSubscription, Subscription
 from aggregates.account.flags import ClearFlag, Flags, SetFlag
+from aggregates.account.freezing import FreezeSubscription
 from aggregates.account.messages import MessageWritten
 from aggregates.account.payments import ReceivePayment, ReversePayment
 from aggregates.account.receivables import ReversalKind
@@ -58,6 +59,7 @@ from projections.questions.bulk import (
     bulk_action,
     bulk_action_in_full,
     bulk_rows,
+    compared,
     leaving,
 )
 from projections.questions.collections import Filters
@@ -130,10 +132,10 @@ class Bulk:
         with self.plant.database.connect("arrears_app") as connection:
             return {
                 table: connection.execute(
-                    f"SELECT to_jsonb(t) - 'last_position' - 'position' - 'updated_at' FROM read_model.{table} AS t"
-                    " ORDER BY t::text"
+                    f"SELECT to_jsonb(t) - %s::text[] FROM read_model.{table} AS t ORDER BY t::text",
+                    [["last_position", "freeze_position", "position", "updated_at"]],
                 ).fetchall()
-                for table in ("collections_report", "open_items", "ledger_items", "promises", "agenda")
+                for table in ("collections_report", "open_items", "ledger_items", "promises", "agenda", "subscriptions")
             }
 
 
@@ -352,17 +354,47 @@ def test_the_collections_stage_is_a_column_and_a_filter_of_the_report(bulk: Bulk
 
 
 def test_accounts_are_frozen_rolled_back_and_the_rollback_is_undone(bulk: Bulk):
+    for number in ("S-1", "S-2"):
+        subscription = Subscription(number=number)
+        bulk.plant.do(RecordSubscription(account_id=account_id(OFFICE, "A-1"), subscription=subscription))
     bulk.plant.service.drain()
     before = bulk.tables()
     frozen = bulk.preview("freeze", of=Selection(accounts=("A-1", "A-2")), code="moved")
     bulk.confirm(frozen)
     with_freeze = bulk.tables()
+    found = bulk.plant.service.arrears.load(Account, account_id(OFFICE, "A-1"))
+    assert found.freezing.statuses() == {"S-1": "frozen", "S-2": "frozen"}
     back = bulk.preview("rollback", of=Selection(filters=Filters(frozen="moved")))
     assert set(bulk.rows(back)) == {"A-1", "A-2"}
     bulk.confirm(back)
     assert bulk.tables() == before
     bulk.undo(back)
     assert bulk.tables() == with_freeze
+
+
+def test_what_became_of_a_subscription_since_the_preview_is_named(bulk: Bulk):
+    first = bulk.account(1)
+    bulk.plant.do(RecordSubscription(account_id=first, subscription=Subscription(number="S-1")))
+    bulk.plant.service.drain()
+    frozen = bulk.preview("freeze", of=Selection(accounts=("A-1", "A-2")), code="moved")
+    assert bulk.rows(frozen)["A-1"].expected == {"frozen": None, "subscriptions": {"S-1": "active"}}
+    bulk.plant.do(FreezeSubscription(account_id=first, number="S-1", code="other"))
+    bulk.plant.service.drain()
+    with pytest.raises(ChangedSincePreview) as refused:
+        bulk.confirm(frozen)
+    assert refused.value.accounts == ("A-1",)
+    bulk.confirm(frozen, without_changed=True)
+    assert {number: row.outcome for number, row in bulk.rows(frozen).items()} == {"A-1": "changed", "A-2": "done"}
+
+
+def test_rows_that_an_earlier_version_froze_are_compared_by_what_it_showed(bulk: Bulk):
+    """It did not know of subscriptions; that they are there now is no change."""
+    bulk.plant.service.drain()
+    frozen = bulk.preview("freeze", of=Selection(accounts=("A-1", "A-2")), code="moved")
+    with bulk.plant.database.connect("arrears_app") as connection:
+        rows = list(compared(connection, frozen, ["frozen", "subscriptions", "flags"]))
+        assert [each.has_changed for each in rows] == [False, False]
+        assert [each.has_changed for each in compared(connection, frozen, ["frozen"])] == [True, True]
 
 
 def test_an_exported_file_has_its_name_once_it_is_recorded(bulk: Bulk, tmp_path: Path):

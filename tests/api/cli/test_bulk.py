@@ -110,6 +110,34 @@ def test_an_account_is_frozen_for_a_reason_of_its_office_and_active_again(portfo
     assert "frozen" not in portfolio("account", "show", "A-1", "--json").json
 
 
+def test_subscriptions_are_frozen_with_their_account_or_by_themselves(portfolio: Arrears):
+    def statuses() -> dict[str, str]:
+        return {each["number"]: each["status"] for each in portfolio("subscription", "list", "A-1", "--json").json}
+
+    for number in ("S-1", "S-2", "S-3"):
+        portfolio("subscription", "record", "A-1", number)
+    assert "Account A-1 is frozen." in portfolio("freeze", "A-1", "--code", "moved").out
+    assert statuses() == dict.fromkeys(("S-1", "S-2", "S-3"), "frozen")
+    assert "Subscription S-1 is active." in portfolio("unfreeze", "A-1", "--subscription", "S-1").out
+    assert "Subscription S-1 was active already." in portfolio("unfreeze", "A-1", "--subscription", "S-1").out
+    portfolio("subscription", "record", "A-1", "S-2", "--cancelled", "2026-03-01")
+    shown = portfolio("account", "show", "A-1").out
+    assert "subscriptions: S-1 (active); S-2 (cancelled); S-3 (frozen for moved)" in shown
+    said = portfolio("unfreeze", "A-1").out
+    assert "Subscription S-1 is left as it is: active already." in said
+    assert "Subscription S-2 is left as it is: cancelled." in said
+    assert statuses() == {"S-1": "active", "S-2": "cancelled", "S-3": "active"}
+    portfolio("subscription", "record", "A-1", "S-2", "--reinstated")
+    assert "Subscription S-2 is frozen." in portfolio("freeze", "A-1", "--subscription", "S-2", "--code", "other").out
+    table = portfolio("subscription", "list", "A-1").out
+    assert re.search(r"S-2 +frozen +other", table)
+    both = portfolio("subscription", "record", "A-1", "S-2", "--reinstated", "--cancelled", "2026-03-02", code=2)
+    assert "cancelled_on: expected nothing of a subscription that is reinstated" in both.err
+    assert "no subscription 'S-9'" in portfolio("unfreeze", "A-1", "--subscription", "S-9", code=1).err
+    found = portfolio("report", "collections", "--frozen-subscription", "yes", "--format", "json").json["rows"]
+    assert [(each["number"], each["frozen_subscriptions"]) for each in found] == [("A-1", ["S-2"])]
+
+
 def test_the_report_is_exported_and_stands_in_the_list(portfolio: Arrears, tmp_path: Path):
     assert portfolio("bulk", "export", tmp_path / "report.xlsx").out.endswith("report.xlsx: 1 account.\n")
     sheet = load_workbook(tmp_path / "report.xlsx").active

@@ -253,6 +253,116 @@ def test_a_person_changes_the_flags_of_a_selection_and_takes_it_back(browser: Br
     assert "undone" in browser.evaluate("document.querySelector('h1').textContent")
 
 
+ACTIONS: dict[str, tuple[int, dict[str, str]]] = {
+    "flags": (31, {"add.vip": "yes"}),
+    "fees": (33, {"basis": "fixed", "amount": "10.00", "service_type": "late-fee"}),
+    "stage": (34, {"to": "pending"}),
+    "write-off": (37, {"code": "uncollectible"}),
+    "arm": (38, {"agency": "acme"}),
+    "placement": (39, {"agency": "acme"}),
+    "freeze": (41, {"code": "moved"}),
+    "rollback": (42, {}),
+    "message": (43, {"channel": "portal", "text": "Please call us."}),
+}
+"""By kind the number of the customer whose account it is done to, and what is filled in."""
+
+
+def fill_in(browser: Browser, fields: dict[str, str]) -> None:
+    """Fields of the form that is shown, by name; a box is ticked."""
+    for name, value in fields.items():
+        field = f"document.querySelector('form.filters [name={json.dumps(name)}]:not([type=hidden])')"
+        browser.evaluate(f"{field}.type === 'checkbox' ? {field}.checked = true : {field}.value = {json.dumps(value)}")
+
+
+@pytest.mark.parametrize("kind", ACTIONS)
+def test_each_action_is_done_from_the_report_and_taken_back(
+    browser: Browser, site: str, client: Client, service: StepByStep, kind: str
+):
+    number, fields = ACTIONS[kind]
+    [found] = client.get(f"/v1/accounts?number=B-{number}").json()["items"]
+    account = f"/v1/accounts/{found['account_id']}"
+    client.done("PUT", "/v1/agencies/acme", {"office": "main", "agency": {"title": "Acme Recovery"}})
+    client.done("POST", f"{account}/subscriptions", {"number": "S-1"})
+    client.done("PUT", f"{account}/contact", {"emails": [{"id": "email-1", "address": "books@customer.example"}]})
+    if kind == "rollback":
+        client.done("PUT", f"{account}/freeze", {"code": "moved"})
+    service.wait_until_shown()
+    before = client.get(account).json()
+    title = "document.querySelector('h1').textContent"
+    browser.look(width=1440)
+    browser.open(f"{site}/?number=B-{number}")
+    browser.evaluate("document.querySelector('details.actions').open = true")
+    browser.follow(f'a[href^="/bulk/new/{kind}"]')
+    fill_in(browser, fields)
+    browser.follow("form.filters .buttons button")
+    assert "previewed" in browser.evaluate(title)
+    assert browser.evaluate("document.querySelectorAll('table.list tbody tr').length") == 1
+    browser.follow('form[action$="/confirmation"] button')
+    assert "finished" in browser.evaluate(title)
+    outcome = "document.querySelector('[data-label=Outcome]').textContent"
+    assert browser.evaluate(outcome) == "done"
+    assert (browser.evaluate(SPILLED), browser.evaluate(FAINT)) == ([], [])
+    done = client.get(account).json()
+    assert done["version"] > before["version"]
+    if kind == "message":
+        assert browser.evaluate("document.querySelector('a[href$=\"/undo\"]')") is None
+        return
+    browser.follow('a[href$="/undo"]')
+    browser.follow('form[action$="/undo"] button')
+    assert "undone" in browser.evaluate(title)
+    service.wait_until_shown()
+    after = client.get(account).json()
+    assert {**after, "version": 0} == {**before, "version": 0}
+
+
+def test_the_report_is_exported_and_that_is_recorded(browser: Browser, site: str, service: StepByStep):
+    browser.look(width=1440)
+    browser.open(f"{site}/?number=B-46")
+    browser.evaluate("document.querySelector('details.actions').open = true")
+    browser.evaluate("document.querySelector('details.actions button[value=xlsx]').click()")
+    exported = "SELECT 1 FROM read_model.audit_trail WHERE event_name = 'bulk.exported'"
+
+    def recorded() -> bool:
+        browser.evaluate("true")  # what it asks for is seen meanwhile
+        service.drain()
+        with service.database.connect("arrears_app") as connection:
+            return connection.execute(exported).fetchone() is not None
+
+    wait_until(recorded, "the export is recorded")
+
+
+def test_one_subscription_is_frozen_and_rolled_back_on_the_account_and_found_from_the_report(
+    browser: Browser, site: str, client: Client, service: StepByStep
+):
+    [found] = client.get("/v1/accounts?number=B-47").json()["items"]
+    account = f"/v1/accounts/{found['account_id']}"
+    for number in ("S-1", "S-2"):
+        client.done("POST", f"{account}/subscriptions", {"number": number, "service_type": "fibre"})
+    client.done("POST", f"{account}/subscriptions", {"number": "S-3", "cancelled_on": "2026-03-01"})
+    service.wait_until_shown()
+    statuses = (
+        "[...document.querySelectorAll('[data-label=Status]')].map(each => each.textContent.split(' ')[0]).join()"
+    )
+    row = "form[action$='/subscriptions/freeze']:has([value='S-1'])"
+
+    def press(*, then: str) -> None:
+        """The page is not loaded anew."""
+        browser.evaluate(f'document.querySelector("{row} button").click()')
+        browser.wait_for(f"{statuses} === '{then}'")
+        assert (browser.evaluate(SPILLED), browser.evaluate(FAINT)) == ([], [])
+        service.wait_until_shown()
+
+    for width, scheme in ((390, "dark"), (1440, "light")):
+        browser.look(width=width, scheme=scheme)
+        browser.open(f"{site}{account.removeprefix('/v1')}?tab=contact")
+        browser.evaluate(f'document.querySelector("{row} select").value = "moved"')
+        press(then="frozen,active,cancelled")
+        browser.open(f"{site}/?number=B-47")
+        assert (browser.evaluate(SPILLED), browser.evaluate(FAINT)) == ([], [])
+        browser.follow("a[aria-label^='Frozen subscriptions of']")
+        press(then="active,active,cancelled")
+
+
 def test_axe_finds_nothing_on_the_desk(browser: Browser, site: str):
     """WCAG 2.2, levels A and AA, as axe-core checks it; what differs on a telephone, in the dark too."""
     axe = files("axe_core_python").joinpath("axe.min.js").read_text()

@@ -357,3 +357,57 @@ def test_the_report_has_the_rollback_of_what_is_frozen_beside_it(
     client.request("DELETE", f"{account}/freeze")
     service.drain()
     assert "Roll back" not in client.get(f"/?number={number}", headers=PAGE).text
+
+
+def test_a_subscription_is_frozen_and_rolled_back_by_itself(
+    client: Client, service: StepByStep, account: str, number: str
+):
+    def status() -> dict[str, str]:
+        return {each["number"]: each["status"] for each in client.get(account).json()["subscriptions"]}
+
+    for each in ("S-1", "S-2"):
+        assert client.post(f"{account}/subscriptions", {"number": each}).is_success
+    one = f"{account}/subscriptions/S-1/freeze"
+    assert client.put(one, {"code": "moved", "reason": "as they wrote"}).is_success
+    assert status() == {"S-1": "frozen", "S-2": "active"}
+    assert client.put(one, {"code": "other"}).json()["reason_code"] == "frozen-already"
+    assert client.put(f"{account}/subscriptions/S-9/freeze", {"code": "moved"}).status_code == 404
+    service.drain()
+    row = client.get(f"/v1/report/collections?number={number}&frozen_subscription=yes").json()["items"][0]
+    assert (row["frozen_subscriptions"], row.get("frozen")) == (["S-1"], None)
+    assert client.put(f"{account}/freeze", {"code": "moved"}).is_success
+    assert status() == {"S-1": "frozen", "S-2": "frozen"}
+    said = {"number": "S-2", "cancelled_on": "2026-03-01"}
+    assert client.post(f"{account}/subscriptions", said).is_success
+    assert client.request("DELETE", f"{account}/freeze").is_success
+    assert status() == {"S-1": "frozen", "S-2": "cancelled"}
+    assert client.request("DELETE", one).is_success
+    assert status() == {"S-1": "active", "S-2": "cancelled"}
+    late = client.put(f"{account}/subscriptions/S-2/freeze", {"code": "moved"})
+    assert late.json()["reason_code"] == "subscription-cancelled"
+    wrong = client.post(f"{account}/subscriptions", {**said, "reinstated": True})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "reinstated")
+    assert client.post(f"{account}/subscriptions", {"number": "S-2", "reinstated": True}).is_success
+    assert status() == {"S-1": "active", "S-2": "active"}
+    service.drain()
+    done = client.get(f"{account}/activities?type=freeze").json()["items"]
+    assert "Subscription S-2 left as it is: cancelled" in [each["summary"] for each in done]
+
+
+def test_a_subscription_is_frozen_on_the_accounts_page(client: Client, service: StepByStep, account: str, number: str):
+    own = account.removeprefix("/v1")
+    ours = {"Origin": "http://localhost", "Accept": "text/html"}
+    assert client.post(f"{account}/subscriptions", {"number": "S-1"}).is_success
+
+    def sent(**fields: str) -> str:
+        form = {"once": str(uuid4()), "number": "S-1", **fields}
+        assert client.request("POST", f"{own}/subscriptions/freeze", data=form, headers=ours).status_code == 303
+        service.drain()
+        return client.get(f"{own}?tab=contact", headers=ours).text
+
+    page = sent(code="moved")
+    assert "Roll back subscription S-1" in page
+    assert "frozen since" in page
+    assert f'href="{own}?tab=contact#subscriptions"' in client.get(f"/?number={number}", headers=ours).text
+    assert "Freeze subscription S-1" in sent()
+    assert "Frozen subscriptions of" not in client.get(f"/?number={number}", headers=ours).text

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.bulk.freezing import Selection
 from adapters.readers.runner import NotReached
+from aggregates.account.bulk import figure_in_words
 from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind
 from aggregates.bulk.action import BeginBulkUndo, CancelBulk
 from aggregates.office import Office
@@ -347,6 +348,7 @@ def _page(
         they_leave=_how_they_leave(found, office),
         does=in_words({name: value for name, value in found.parameters.items() if value}),
         filters=in_words(found.filters),
+        figure_in_words=figure_in_words,
         rows=page.items,
         next=page.next,
         told=told,

@@ -370,14 +370,21 @@ def _row(row: CollectionsRow, scheme: BucketScheme, form: ReportForm, offices: d
         "next_on": local_date(next_at, office.zone) if next_at and office else next_at,
         "cells": {name: _cell(getattr(row, name)) for name in IN_REPORT},
         "open_url": form.url(cursor=form.cursor, open=None if form.open == row.account_id else row.account_id),
-        "rollback_url": _rollback_url(row, form) if row.frozen and form.as_of is None else None,
+        **_rollbacks(row, form),
     }
 
 
-def _rollback_url(row: CollectionsRow, form: ReportForm) -> str:
-    """Where a frozen account can be rolled back, by itself."""
+def _rollbacks(row: CollectionsRow, form: ReportForm) -> dict[str, Any]:
+    """Where a frozen account can be rolled back, by itself, and where its frozen subscriptions can, one by one."""
     of = {"office": row.office, "currency": form.currency, "number": row.number}
-    return f"/bulk/new/{ROLLBACK.name}?{urlencode({name: value for name, value in of.items() if value})}"
+    account = f"/bulk/new/{ROLLBACK.name}?{urlencode({name: value for name, value in of.items() if value})}"
+    subscriptions = f"/accounts/{row.account_id}?tab=contact#subscriptions"
+    is_now = form.as_of is None
+    return {
+        "rollback_url": account if is_now and row.frozen else None,
+        "subscriptions_url": subscriptions if is_now and row.frozen_subscriptions else None,
+        "has_action": is_now and bool(row.frozen or row.frozen_subscriptions),
+    }
 
 
 def _cell(value: Any) -> Any:

@@ -155,6 +155,15 @@ class Filters(BaseModel):
         Code | None,
         Where("frozen = %(frozen)s::text", "Accounts that are frozen for this reason.", "Frozen"),
     ] = None
+    frozen_subscription: Annotated[
+        YesNo | None,
+        Where(
+            _is("frozen_subscription", "frozen_subscriptions IS NOT NULL"),
+            "Whether a subscription of the account is frozen, with it or singly.",
+            "Subscription frozen",
+            is_folded=True,
+        ),
+    ] = None
     written_off: Annotated[
         YesNo | None,
         Where(
