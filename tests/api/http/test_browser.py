@@ -161,7 +161,7 @@ def paths(browser: Browser, site: str) -> list[str]:
     account = browser.evaluate("document.querySelector('.who a').pathname")
     tabs = (
         "overview", "payments", "casework", "messages&send=email", "conversation", "activity", "audit", "contact",
-        "calls", "attachments",
+        "calls", "attachments", "subscriptions",
     )  # fmt: skip
     pages = [
         "/", "/?as_of=2026-02-20", "/campaigns", "/worklist", "/settings/templates", "/settings/offices", "/inbound",
@@ -354,7 +354,7 @@ def test_one_subscription_is_frozen_and_rolled_back_on_the_account_and_found_fro
 
     for width, scheme in ((390, "dark"), (1440, "light")):
         browser.look(width=width, scheme=scheme)
-        browser.open(f"{site}{account.removeprefix('/v1')}?tab=contact")
+        browser.open(f"{site}{account.removeprefix('/v1')}?tab=subscriptions")
         browser.evaluate(f'document.querySelector("{row} select").value = "moved"')
         press(then="frozen,active,cancelled")
         browser.open(f"{site}/?number=B-47")

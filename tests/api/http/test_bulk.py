@@ -390,7 +390,7 @@ def test_a_subscription_is_frozen_and_rolled_back_by_itself(
     assert client.post(f"{account}/subscriptions", {"number": "S-2", "reinstated": True}).is_success
     assert status() == {"S-1": "active", "S-2": "active"}
     service.drain()
-    done = client.get(f"{account}/activities?type=freeze").json()["items"]
+    done = client.get(f"{account}/activity?type=freeze").json()["items"]
     assert "Subscription S-2 left as it is: cancelled" in [each["summary"] for each in done]
 
 
@@ -403,11 +403,11 @@ def test_a_subscription_is_frozen_on_the_accounts_page(client: Client, service: 
         form = {"once": str(uuid4()), "number": "S-1", **fields}
         assert client.request("POST", f"{own}/subscriptions/freeze", data=form, headers=ours).status_code == 303
         service.drain()
-        return client.get(f"{own}?tab=contact", headers=ours).text
+        return client.get(f"{own}?tab=subscriptions", headers=ours).text
 
     page = sent(code="moved")
     assert "Roll back subscription S-1" in page
     assert "frozen since" in page
-    assert f'href="{own}?tab=contact#subscriptions"' in client.get(f"/?number={number}", headers=ours).text
+    assert f'href="{own}?tab=subscriptions"' in client.get(f"/?number={number}", headers=ours).text
     assert "Freeze subscription S-1" in sent()
     assert "Frozen subscriptions of" not in client.get(f"/?number={number}", headers=ours).text

@@ -107,6 +107,6 @@ def test_a_subscription_is_recorded_on_the_accounts_page_and_what_is_left_out_st
     [found] = client.get(account).json()["subscriptions"]
     assert (found["services_agreed"], found["services_done"], found["started_on"]) == (10, 4, "2026-01-31")
     assert found["initial_discount"] == {"amount": "12.50", "currency": "USD"}
-    assert "4 of 10 services done" in client.get(f"{own}?tab=contact").text
+    assert "4 of 10 services done" in client.get(f"{own}?tab=subscriptions").text
     wrong = client.post(f"{own}/subscriptions", headers=ORIGIN, data={**form, "services_agreed": "many"})
     assert (wrong.status_code, "expected a number" in wrong.text) == (422, True)

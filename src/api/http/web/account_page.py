@@ -94,7 +94,7 @@ TABS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "casework": "Casework",
         },
     ),
-    "billing": ("Billing Info", {"payments": "Collections Stage and payments"}),
+    "billing": ("Billing Info", {"payments": "Collections Stage and payments", "subscriptions": "Subscriptions"}),
     "reminders": ("Reminders", {"contact": "Consents and preferences"}),
 }
 """The tabs, and the parts of each, of which one is shown; a tab's name leads to its first part."""

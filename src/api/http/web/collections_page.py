@@ -378,7 +378,7 @@ def _rollbacks(row: CollectionsRow, form: ReportForm) -> dict[str, Any]:
     """Where a frozen account can be rolled back, by itself, and where its frozen subscriptions can, one by one."""
     of = {"office": row.office, "currency": form.currency, "number": row.number}
     account = f"/bulk/new/{ROLLBACK.name}?{urlencode({name: value for name, value in of.items() if value})}"
-    subscriptions = f"/accounts/{row.account_id}?tab=contact#subscriptions"
+    subscriptions = f"/accounts/{row.account_id}?tab=subscriptions"
     is_now = form.as_of is None
     return {
         "rollback_url": account if is_now and row.frozen else None,

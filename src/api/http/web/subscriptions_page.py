@@ -20,13 +20,13 @@ form = APIRouter(include_in_schema=False)
 @form.post("/accounts/{account_id}/subscriptions")
 def record(sent: SentOf) -> Response:
     """A subscription; what is left out of a known one stays."""
-    return carried_out(sent, _recorded, tab="contact")
+    return carried_out(sent, _recorded, tab="subscriptions")
 
 
 @form.post("/accounts/{account_id}/subscriptions/freeze")
 def freeze(sent: SentOf) -> Response:
     """A subscription is frozen, or active again; the account stays as it is."""
-    return carried_out(sent, _freeze, tab="contact")
+    return carried_out(sent, _freeze, tab="subscriptions")
 
 
 def _freeze(account: Account, fields: Mapping[str, str]) -> FreezeSubscription | UnfreezeSubscription:
