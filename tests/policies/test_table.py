@@ -36,6 +36,7 @@ from aggregates.account.dialling import CallDialled, CallNotPlaced, CallOver, Ca
 from aggregates.account.disputes import DisputeOverdue
 from aggregates.account.exclusion import Excluded, ExclusionLifted
 from aggregates.account.fees import FeeGroundRecorded
+from aggregates.account.freezing import SubscriptionsFrozen, SubscriptionsUnfrozen
 from aggregates.account.inbound import ReceiptRecorded
 from aggregates.account.legal import LegalCaseNoted
 from aggregates.account.messages import (
@@ -104,6 +105,8 @@ NOT_JUDGED = {
     OptedIn,
     OptedOut,
     SubscriptionRecorded,
+    SubscriptionsFrozen,
+    SubscriptionsUnfrozen,
     WishesShared,
     ReceiptRecorded,
 }

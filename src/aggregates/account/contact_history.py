@@ -315,8 +315,9 @@ class ContactHistory(AccountPart):
         if channel not in _WITH_POINT:
             return None
         contact = self.contact
-        text = contact.details.address_of(point_id)
-        return None if text is None else in_one_spelling(channel, text, contact.country)
+        details = contact.details
+        text = details.address_of(point_id)
+        return None if text is None else in_one_spelling(channel, text, details.country(contact.customer_country))
 
     @decides(RecordContactFact)
     def record_fact(self, command: RecordContactFact, context: Context) -> None:
@@ -408,12 +409,13 @@ class ContactHistory(AccountPart):
 
     def keep(self, contact_id: UUID, entry: Entry) -> None:
         """A contact was made. What is older than any rule looks back is let go."""
-        self.under_way.pop(contact_id, None)
+        if self.under_way:
+            self.under_way.pop(contact_id, None)
         contacts = self.contacts
         contacts[contact_id] = entry
         limit = entry.at - KEPT_FOR
-        while contacts[oldest := next(iter(contacts))].at < limit:
-            self._let_go(contacts.pop(oldest))
+        while next(iter(contacts.values())).at < limit:  # an id is worked out anew each time it is looked up by
+            self._let_go(contacts.pop(next(iter(contacts))))
 
     def forget(self, contact_id: UUID) -> None:
         """What was recorded of it was corrected."""

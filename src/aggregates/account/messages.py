@@ -638,7 +638,8 @@ class Messages(AccountPart):
         self._has_left(self.under_way.pop(event.message_id), event.sent_at, event.sent_on)
 
     def _has_left(self, message: MessageUnderWay, sent_at: datetime, sent_on: date) -> None:
-        self.history.keep(message.id, _entry(message, sent_at, self.history))
+        history = self.history
+        history.keep(message.id, _entry(message, sent_at, history))
         if message.written is None:
             self.chase.engaged_on = self.chase.engaged_on or sent_on
 

@@ -184,7 +184,10 @@ class ContactDetails(Value):
 
     def country(self, of_customer: str | None) -> str | None:
         """Where the customer's numbers without country code are dialled: their postal country, else their own."""
-        return next((postal.country for postal in self.addresses if postal.country), of_customer)
+        for postal in self.addresses:
+            if postal.country:
+                return postal.country
+        return of_customer
 
     def address_of(self, point_id: str) -> str | None:
         """The number, e-mail address or postal lines behind a point id; None where it is unknown or erased."""

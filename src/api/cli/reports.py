@@ -94,7 +94,10 @@ COLUMNS: Mapping[str, Column] = {
             "last_contact_on", "collections_stage", "frozen", "agency", "excluded",
         )
     },
-    **{name: text(name.replace("_", " "), 1) for name in ("campaign", "flags", "next_action", "segment")},
+    **{
+        name: text(name.replace("_", " "), 1)
+        for name in ("campaign", "flags", "next_action", "segment", "frozen_subscriptions")
+    },
 }  # fmt: skip
 """By the name in a row, which is also what CSV calls it; a figure for each bucket in the place of `buckets`."""
 IN_TABLE = ("number", "customer_name", "balance", "paid_since", _BUCKETS, "unapplied", "days_past_due", "stage", "why")

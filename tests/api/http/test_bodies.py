@@ -21,8 +21,9 @@ from api.http.shapes import Body, read_strictly
 from tests.api.http.client import usd
 
 OPENAPI = Path(__file__).parents[3] / "schemas" / "openapi.json"
-OF_THE_DOOR = {"NewCall": {"agent_phone"}}
-"""What a body says besides its command: where the agent is whom a carrier rings."""
+OF_THE_DOOR = {"NewCall": {"agent_phone"}, "SubscriptionBody": {"reinstated"}}
+"""What a body says besides what it is made of: where the agent is whom a carrier rings, and that a subscription is not
+cancelled after all."""
 OURS = sorted((body for body in BODIES if body.__module__.startswith("api.")), key=lambda body: body.__name__)
 
 
