@@ -130,6 +130,7 @@ class Freezer:
         of = of.of_office(office)
         with self.database.snapshot("arrears_app") as connection:
             scope = scope_of(connection, office=office.code, currency=of.currency)
+            parameters.check_amounts(scope.currency)
             position = shown_position(connection)
             among = named_accounts(connection, office.id, of.accounts) if of.accounts else None
             asked = Asked(

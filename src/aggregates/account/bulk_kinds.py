@@ -68,6 +68,9 @@ class BulkParameters(BaseModel):
         """The reason that is recorded with what it does to each account, where people have to say one."""
         return None
 
+    def check_amounts(self, currency: str) -> None:
+        """Refuses an amount with more places than the currency: in major units any can be said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -432,6 +435,10 @@ class WriteOffParameters(BulkParameters):
         Claim.KEEP, description="Kept: what comes in later pays what was written off. Released: it is the customer's."
     )
 
+    def check_amounts(self, currency: str) -> None:
+        if self.below is not None:
+            _minor(self.below, currency, "below")
+
 
 def _minor(text: str, currency: str, name: str) -> int:
     """Refuses an amount with more places than the currency."""
@@ -524,6 +531,9 @@ class FeeParameters(BulkParameters):
         if getattr(self, other) is not None:
             raise ValueError(f"{other}: expected none for {self.basis}")
         return self
+
+    def check_amounts(self, currency: str) -> None:
+        self.terms(currency)
 
     def terms(self, currency: str) -> FeeTerms:
         """In minor units. Refuses an amount with more places than the currency."""

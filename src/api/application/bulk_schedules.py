@@ -7,10 +7,12 @@ from typing import Any
 
 from aggregates.bulk.schedule import Period, Recurrence, ScheduleBulk
 from aggregates.kernel.command import identifier
+from aggregates.kernel.deciding import rejected
+from aggregates.kernel.refusals import Refusal
 from aggregates.office import Office
 from aggregates.values.money import Money
 from api.application.bulk import kind_of, office_of, parameters_of
-from api.application.issuing import Caller, Done, Issuing, for_the_system
+from api.application.issuing import Caller, Done, Issuing, Refused, for_the_system
 from api.application.offices import today_in
 from api.processes.service import Service
 from projections.questions.scope import SeveralCurrencies, UnknownOffice, scope_of
@@ -88,6 +90,10 @@ def schedule_bulk(
     parameters = parameters_of(kind_of(kind), said)
     found = office_of(service, office)
     currency = _currency(service, found, currency)
+    try:
+        parameters.check_amounts(currency)
+    except Refusal as refusal:
+        raise Refused(rejected(refusal)) from None
     today = today_in([found], service.clock.now())
     command = ScheduleBulk(
         schedule_id=caller.new_id("bulk-schedule"),

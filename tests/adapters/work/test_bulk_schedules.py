@@ -4,10 +4,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from adapters.bulk.freezing import Selection
 from adapters.bulk.scheduled import ScheduledBulk
 from adapters.clock import ManualClock
 from adapters.eventstore.requests import Requests
@@ -25,9 +27,9 @@ from aggregates.values.money import Money
 from aggregates.values.saved_filter import SavedFilter
 from aggregates.work import CancelWork
 from api.application.authority import Authority
-from api.application.bulk import confirm
+from api.application.bulk import confirm, preview
 from api.application.bulk_schedules import Times, WrongSchedule, schedule_bulk
-from api.application.issuing import Caller, Issuing
+from api.application.issuing import Caller, Issuing, Refused
 from projections.questions.bulk import BulkView, bulk_actions
 from projections.questions.bulk_schedules import ScheduleRun, ScheduleView, schedule, schedule_runs
 from tests.adapters.work.conftest import NOW, OFFICE, OTHER_BUCKETS, Plant
@@ -128,6 +130,28 @@ def test_money_that_one_account_has_too_much_makes_no_other_smaller(plant: Plant
 def test_the_most_amount_is_said_exactly(plant: Plant, said: str):
     with pytest.raises(WrongSchedule, match="most_amount"):
         made(plant, Times(every=Period.DAY), most_amount=said)
+
+
+TOO_FINE = [
+    ("fees", {"basis": "fixed", "amount": "3.001", "service_type": "late-fee"}, "amount"),
+    ("write-off", {"code": "other", "below": "10.001"}, "below"),
+]
+
+
+@pytest.mark.parametrize(("kind", "said", "field"), TOO_FINE)
+def test_amounts_with_more_places_than_the_currency_are_neither_previewed_nor_scheduled(
+    plant: Plant, kind: str, said: dict[str, Any], field: str
+):
+    plant.do(SaveFilter(office_id=OFFICE, name="old", filter=SavedFilter(filters={})))
+    plant.service.drain()
+    issuing = Issuing(plant.service, Requests(partial(plant.database.connect, "arrears_app")))
+    with pytest.raises(Refused, match=f"{field}: .*2 decimal places"):
+        preview(plant.service, issuing, CARLA, kind=kind, said=said, of=Selection())
+    with pytest.raises(Refused, match=f"{field}: .*2 decimal places"):
+        schedule_bulk(
+            plant.service, issuing, CARLA, kind=kind, said=said, office="main", saved="old", currency=None,
+            times=Times(every=Period.DAY), most_accounts=100, most_amount=None,
+        )  # fmt: skip
 
 
 class _Away:
