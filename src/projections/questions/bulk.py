@@ -467,13 +467,23 @@ def bulk_rows(
     cursor: str | None = None,
 ) -> BulkRowsPage:
     """Accounts of a bulk action in the order of its preview, of any outcome or of one; `rule`: only those whose message
-    it would refuse, or `sms-too-long`. Raises BadQuestion."""
+    it would refuse, or `sms-too-long`. Raises BadQuestion, also for a rule that refuses none of them."""
     (place,) = key_after(cursor, "place", 1)
     asked = {"bulk_id": bulk_id, "outcome": outcome, "rule": rule, "place": place, "limit": check_limit(limit) + 1}
     found = rows(connection, asked, _ROWS)
+    if rule not in {None, TOO_LONG} and not found and place is None and outcome is None:
+        _require_refusing(connection, bulk_id, rule)
     page = found[:limit]
     following = cursor_after("place", page[-1]["place"]) if len(found) > limit else None
     return BulkRowsPage(rows=tuple(map(_row, page)), next_cursor=following)
+
+
+def _require_refusing(connection: Connection[Any], bulk_id: UUID, rule: str | None) -> None:
+    """That no row has the rule may be because nobody is called so. Raises BadQuestion."""
+    counted = bulk_action_in_full(connection, bulk_id)
+    refusing = sorted((counted.refused_by if counted is not None else None) or ())
+    if rule not in refusing:
+        raise BadQuestion(f"rule: expected one of {', '.join([*refusing, TOO_LONG])}")
 
 
 def _view(found: Mapping[str, Any]) -> BulkView:

@@ -177,6 +177,9 @@ def test_messages_are_shown_with_their_verdict_and_text_and_are_not_undone(clien
     [row] = client.get(f"{address}/rows?rule=cease").json()["items"]
     assert (row["amount"], row["refused_by"], row["too_long"]) == ("100.00", ["cease"], False)
     assert client.get(f"{address}/rows?rule=sms-too-long").json()["items"] == []
+    wrong = client.get(f"{address}/rows?rule=ceese")
+    assert wrong.status_code == 422
+    assert "expected one of cease, sms-too-long" in wrong.json()["errors"][0]["expected"]
     text = client.get(f"{address}/text?account={number}").json()
     assert (text["body"], text["may_leave"]) == ("Dear Ada Lovelace, USD 100.00 is open.", False)
     assert client.refused(404, "GET", f"{address}/text?account=nobody")["reason_code"] == "unknown-account"
