@@ -22,7 +22,7 @@ from aggregates.account.freezing import (
     UnfreezeAccount,
     UnfreezeSubscription,
 )
-from aggregates.kernel.command import Command, identifier
+from aggregates.kernel.command import Accepted, Command, identifier
 from tests.builders import ACCOUNT, MAR
 from tests.given import Scenario, given, like
 
@@ -169,11 +169,11 @@ def undone(outcome: BulkOutcome, *things: str, detail: str | None = None) -> Any
 
 def test_what_became_of_a_subscription_since_the_preview_is_a_change():
     scenario = given(A, freezes("A"))
-    said = "subscriptions is A frozen, and was A active"
+    said = "subscriptions: A is frozen, and was active"
     scenario.when(bulk_freeze(scenario, A=ACTIVE)).then(came(BulkOutcome.CHANGED, said))
     later = given(A, B)
     later.when(bulk_freeze(later, A=ACTIVE)).then(
-        came(BulkOutcome.CHANGED, "subscriptions is A active, B active, and was A active")
+        came(BulkOutcome.CHANGED, "subscriptions: B is active, and was not there")
     )
 
 
@@ -196,7 +196,7 @@ def test_its_undo_names_what_was_changed_or_cancelled_since():
     for command in (rolls_back("A"), freezes("A"), CANCELLED_B):
         scenario.world.do(command)
     left = {"A": LeftAsItIs.FROZEN_SINCE, "B": LeftAsItIs.CANCELLED}
-    detail = "cancelled: subscription B; changed since: subscription A"
+    detail = "changed since: subscription A; cancelled: subscription B"
     scenario.when(undo()).then(
         AccountUnfrozen,
         active("C", **left),
@@ -217,6 +217,34 @@ def test_a_bulk_rollback_names_what_it_leaves_and_its_undo_freezes_what_it_broug
         AccountFrozen, frozen("A"), undone(BulkOutcome.CHANGED, *again, detail="changed since: subscription C")
     )
     assert statuses(scenario) == {"A": FROZEN, "B": CANCELLED, "C": FROZEN}
+
+
+def test_one_that_was_cancelled_and_reinstated_since_is_somebody_elses():
+    scenario = given(A, B, FREEZE)
+    scenario.world.do(bulk_rollback(scenario))
+    for command in (subscribes("A", cancelled_on=MAR(1)), subscribes("A", reinstated=True)):
+        scenario.world.do(command)
+    scenario.when(undo(OTHER)).then(
+        AccountFrozen,
+        frozen("B"),
+        undone(BulkOutcome.CHANGED, "freeze", "subscription B", detail="changed since: subscription A"),
+    )
+    assert statuses(scenario) == {"A": ACTIVE, "B": FROZEN}
+
+
+def test_of_many_that_differ_some_are_named():
+    many = [subscribes(f"S-{n:02}") for n in range(30)]
+    scenario = given(*many)
+    shown = dict.fromkeys(statuses(scenario), FROZEN)
+    asked = ApplyBulkAction(
+        account_id=ACCOUNT, bulk_id=BULK, kind="freeze", parameters={"code": "moved"},
+        expected={"frozen": None, "subscriptions": shown},
+    )  # fmt: skip
+    outcome = scenario.world.do(asked)
+    assert isinstance(outcome, Accepted)
+    [said] = [each.event for each in scenario.world.log if isinstance(each.event, BulkActionApplied)]
+    assert said.detail is not None
+    assert said.detail.endswith("S-19 is active, and was frozen, and 10 more")
 
 
 def test_a_bulk_freeze_and_a_bulk_rollback_are_undone_one_after_the_other():

@@ -116,12 +116,34 @@ def test_an_engagement_that_began_since_the_write_off_is_the_one_that_counts():
     assert scenario.account.chase.engaged_on == since
 
 
-def test_who_paid_is_engaged_anew_whatever_was_written_off_before_that():
-    """Only what a write-off ended goes on with its reversal: a payment that bounces begins anew."""
-    scenario = given_auto_collection(*ENGAGED, a_payment(usd(100), on=MAR(5)))
+def test_who_paid_the_rest_is_engaged_anew_whatever_was_written_off_before_that():
+    """Only what a write-off ended goes on with its reversal."""
+    scenario = given_auto_collection(*ENGAGED)
+    scenario.when(WriteOffDebt(account_id=ACCOUNT, code="other", amount=usd(30)), reason="hopeless")
+    scenario.having(a_payment(usd(70), on=MAR(5)), live(MAR(6)))
+    assert chased(scenario)[0] is None
+    scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="1"), reason="mistaken")
+    assert (chased(scenario)[0], chased(scenario)[3]) == (Stage.SCHEDULED, None)
+
+
+def test_the_engagement_of_a_debt_that_was_paid_since_is_not_that_of_the_write_off():
+    scenario = given_auto_collection(*ENGAGED)
+    scenario.when(WriteOffDebt(account_id=ACCOUNT, code="other"), reason="hopeless")
+    scenario.having(an_invoice("NEW", issued_on=MAR(5), due_on=MAR(6)), live(MAR(10)))
+    scenario.having(a_payment(usd(100), on=MAR(10), invoice="NEW"), live(MAR(11)))
+    scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="1"), reason="mistaken")
+    assert scenario.account.chase.engaged_on == MAR(5)
+
+
+def test_each_write_off_has_the_engagement_that_it_ended():
+    scenario = given_auto_collection(*ENGAGED)
+    scenario.when(WriteOffDebt(account_id=ACCOUNT, code="other"), reason="hopeless")
+    scenario.having(an_invoice("NEW", issued_on=MAR(5), due_on=MAR(30)), live(MAR(6)))
+    scenario.when(WriteOffDebt(account_id=ACCOUNT, code="other"), reason="hopeless")
+    scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="2"), reason="mistaken")
     assert scenario.account.chase.engaged_on is None
-    scenario.having(a_reversal(on=MAR(5)), live(MAR(5)))
-    assert scenario.account.chase.engaged_on is None
+    scenario.when(ReverseWriteOff(account_id=ACCOUNT, number="1"), reason="mistaken")
+    assert (chased(scenario)[0], chased(scenario)[3]) == (Stage.ENGAGED, MAR(5))
 
 
 def test_of_an_amount_the_oldest_goes_first(world):

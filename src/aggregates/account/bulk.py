@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, BulkParameters, Told, bulk_kind
+from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, BulkParameters, Told, bulk_kind, several_in_words
 from aggregates.account.command import SHARED, AccountCommand
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
@@ -188,6 +188,8 @@ class BulkChanges(AccountPart):
         if name in kind.in_minor_units:
             currency = self.customer.currency
             return f"{name} is {Money(now[name], currency)}, and was {Money(was[name], currency)}"
+        if isinstance(was[name], dict):
+            return f"{name}: {_differences(was[name], now[name])}"
         return f"{name} is {figure_in_words(now[name])}, and was {figure_in_words(was[name])}"
 
     # --- apply ---
@@ -237,7 +239,7 @@ def kept_of(account: Aggregate, change: BulkChange) -> Mapping[str, str]:
     """What of the change an undo leaves as it is, each with why."""
     kind = bulk_kind(change.kind)
     since = {each: "changed since" for each in kind.touches(change.did) if each in change.overtaken}
-    return {**kind.keeps(account, change.did), **since}
+    return {**since, **kind.keeps(account, change.did)}
 
 
 def said_of_kept(kept: Mapping[str, str]) -> str:
@@ -245,7 +247,7 @@ def said_of_kept(kept: Mapping[str, str]) -> str:
     by_reason: dict[str, list[str]] = {}
     for each, why in kept.items():
         by_reason.setdefault(why, []).append(each)
-    return "; ".join(f"{why}: {', '.join(those)}" for why, those in by_reason.items())
+    return "; ".join(f"{why}: {several_in_words(those)}" for why, those in by_reason.items())
 
 
 def _counted(change: BulkChange, things: tuple[str, ...], by: int) -> BulkChange:
@@ -256,6 +258,12 @@ def _counted(change: BulkChange, things: tuple[str, ...], by: int) -> BulkChange
     return change.model_copy(update={"overtaken": {each: count for each, count in counts.items() if count > 0}})
 
 
+def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Of figures that have names of their own, only those that differ."""
+    differing = [each for each in {**was, **now} if was.get(each) != now.get(each)]
+    return several_in_words([f"{each} is {now.get(each)}, and was {was.get(each, 'not there')}" for each in differing])
+
+
 def figure_in_words(value: Any) -> str:
     """A figure for people: several in commas, nothing as `none`."""
     match value:
@@ -264,7 +272,7 @@ def figure_in_words(value: Any) -> str:
         case list() | tuple():
             return ", ".join(map(str, value)) or "none"
         case dict():
-            return ", ".join(f"{name} {each}" for name, each in value.items()) or "none"
+            return several_in_words([f"{name} {each}" for name, each in value.items()]) or "none"
         case None:
             return "none"
         case _:

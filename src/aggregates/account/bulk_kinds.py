@@ -4,7 +4,7 @@ What a kind says it did is JSON, and all that its undo needs. Its `touches` name
 that an account knows whether somebody changed the same since.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.config import JsonDict
 
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, CollectionsStages
+from aggregates.account.customer import SubscriptionRecorded
 from aggregates.account.fees import Fees
 from aggregates.account.flags import FlagCleared, Flags, FlagSet
 from aggregates.account.freezing import (
@@ -135,6 +136,15 @@ class BulkKind:
     """What keeps automatic messages back keeps a scheduled one back."""
     cannot_be_undone: str | None = None
     """Why what it did cannot be taken back, in words; None: it can."""
+
+
+_MOST_NAMED = 20
+
+
+def several_in_words(those: Sequence[str]) -> str:
+    """The first of them, with commas between them, and how many more there are: people read it in a line."""
+    more = len(those) - _MOST_NAMED
+    return ", ".join(those[:_MOST_NAMED]) + (f", and {more:,} more" if more > 0 else "")
 
 
 FLAGS_OF_OFFICE: JsonDict = {"choices": "flags", "many": True}
@@ -370,8 +380,8 @@ def _freeze_again(account: Aggregate, did: Did, since: Collection[str], _: Conte
 
 def _left_as_they_are(did: Did) -> str | None:
     left = did.get("left", {})
-    said = ", ".join(f"{_subscription(number)} ({why})" for number, why in left.items())
-    return f"left as it is: {said}" if left else None
+    said = [f"{_subscription(number)} ({why})" for number, why in left.items()]
+    return f"left as it is: {several_in_words(said)}" if left else None
 
 
 _FREEZES: Mapping[type[Event], Callable[[Any], Collection[str]]] = {
@@ -379,6 +389,9 @@ _FREEZES: Mapping[type[Event], Callable[[Any], Collection[str]]] = {
     AccountUnfrozen: lambda _: (_FREEZE,),
     SubscriptionsFrozen: lambda event: _subscriptions(event.numbers),
     SubscriptionsUnfrozen: lambda event: _subscriptions(event.numbers),
+    SubscriptionRecorded: lambda event: _subscriptions(
+        [event.subscription.number] if event.subscription.cancelled_on is not None else []
+    ),
 }
 
 FREEZE = BulkKind(

@@ -1,6 +1,6 @@
 """Auto-collection: the stage that the rules give the account, why, and the next step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Protocol
@@ -13,7 +13,7 @@ from aggregates.account.part import AccountPart
 from aggregates.account.payment_claims import PaymentClaims
 from aggregates.account.receivables import CountedFrom, Receivables
 from aggregates.account.shields import Why
-from aggregates.account.write_offs import WriteOffReversed
+from aggregates.account.write_offs import DebtWrittenOff, WriteOffReversed
 from aggregates.kernel.aggregate import Needs, applies, decides
 from aggregates.kernel.context import Context, Rule
 from aggregates.kernel.event import Event
@@ -173,8 +173,8 @@ class Chase(AccountPart):
     not_before: datetime | None = None
     """A contact rule forbids the next step until then."""
     last_message_on: date | None = None
-    before_write_off: Engagement | None = None
-    """How it was chased when the last of its debt was written off; that is so again where the write-off is reversed."""
+    before_write_offs: dict[UUID, Engagement] = field(default_factory=dict)
+    """How it was chased when a write-off, by its id, took the last of its debt: so again where that is reversed."""
 
     receivables: ClassVar = Needs(Receivables)
     payment_claims: ClassVar = Needs(PaymentClaims)
@@ -254,19 +254,29 @@ class Chase(AccountPart):
 
     @applies(StageChanged)
     def _stage_changed(self, event: StageChanged) -> None:
-        if event.stage is None and self.campaign_id is not None and self.receivables.write_offs:
-            self.before_write_off = Engagement(
-                campaign_id=self.campaign_id, plan_version=self.plan_version, engaged_on=self.engaged_on
-            )
         self.stage, self.why = event.stage, event.why
         self.campaign_id, self.plan_version = event.campaign_id, event.plan_version
         if event.ends_engagement:
             self.engaged_on = None
 
+    @applies(DebtWrittenOff)
+    def _written_off(self, event: DebtWrittenOff) -> None:
+        """After the receivables: that nothing is open any more is known."""
+        if self.campaign_id is not None and not self.receivables.outstanding:
+            before = Engagement(
+                campaign_id=self.campaign_id, plan_version=self.plan_version, engaged_on=self.engaged_on
+            )
+            self.before_write_offs = {**self.before_write_offs, event.write_off_id: before}
+
     @applies(WriteOffReversed)
     def _write_off_reversed(self, event: WriteOffReversed) -> None:
-        before, self.before_write_off = self.before_write_off, None
-        if before is not None and self.engaged_on is None:
+        before = self.before_write_offs.get(event.write_off_id)
+        if before is None:
+            return
+        self.before_write_offs = {
+            each: how for each, how in self.before_write_offs.items() if each != event.write_off_id
+        }
+        if self.engaged_on is None:
             self.engaged_on = before.engaged_on
             if self.campaign_id is None:
                 self.campaign_id, self.plan_version = before.campaign_id, before.plan_version

@@ -175,7 +175,7 @@ class Freezing(AccountPart):
         if (found := self.customer.subscriptions.get(number)) is None:
             raise Refusal("unknown-subscription", f"the account has no subscription {number!r}")
         if found.cancelled_on is not None:
-            raise Refusal("subscription-cancelled", f"subscription {number} is cancelled since {found.cancelled_on}")
+            raise Refusal("subscription-cancelled", f"subscription {number} is cancelled ({found.cancelled_on})")
         return found
 
     # --- commands ---

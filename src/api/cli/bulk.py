@@ -101,10 +101,12 @@ KINDS: Mapping[str, Kind] = {
         (Parameter("to", "STAGE", "The collections stage that the accounts get: not set, pending or sent."),),
     ),
     "freeze": Kind(
-        "Freeze accounts for a reason of the office: their chase rests.",
+        "Freeze accounts and all their subscriptions for a reason of the office: their chase rests.",
         (Parameter("code", "CODE", "A reason of the office, such as moved."),),
     ),
-    "rollback": Kind("Roll frozen accounts back to active. Others are skipped.", ()),
+    "rollback": Kind(
+        "Roll frozen accounts back to active, with the subscriptions frozen with them. Others are skipped.", ()
+    ),
     "write-off": Kind(
         "Write off all that accounts owe, for a reason of the office.",
         (
@@ -585,14 +587,14 @@ def _show_undo(data: Any, bulk_id: UUID, *, as_json: bool) -> None:
         print_json({**rest, "rows": [*found["items"]]})
         return
     amount = "" if found["amount"] is None else f", {Decimal(found['amount']):,f} {found['currency']}"
-    say(f"An undo would reverse it on {found['can_be_undone']:,} of {_accounts(found['accounts'])}{amount}.")
+    say(f"An undo would reverse all of it on {found['can_be_undone']:,} of {_accounts(found['accounts'])}{amount}.")
     for why, count in found["reasons"].items():
         say(f"Not, or not all of it, on {_accounts(count)}: {why}.")
     say("")
     print_table(
         _UNDO,
         (
-            [each["account"], _cell(each, "amount"), "yes" if each["can_be_undone"] else "no", each["reason"]]
+            [each["account"], _cell(each, "amount"), "yes" if each["can_be_undone"] else "not all", each["reason"]]
             for each in found["items"]
         ),
     )

@@ -240,7 +240,7 @@ def unfreeze(*, account_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
     return issuing.issue(UnfreezeAccount(account_id=account_id), caller)
 
 
-@router.put("/subscriptions/{number}/freeze", responses=MAY_BE_REFUSED)
+@router.put("/subscriptions/{number:path}/freeze", responses=MAY_BE_REFUSED)
 def freeze_subscription(
     *,
     account_id: UUID,
@@ -254,7 +254,7 @@ def freeze_subscription(
     return issuing.issue(command, caller, reason=body.reason)
 
 
-@router.delete("/subscriptions/{number}/freeze", responses=MAY_BE_REFUSED)
+@router.delete("/subscriptions/{number:path}/freeze", responses=MAY_BE_REFUSED)
 def unfreeze_subscription(
     *, account_id: UUID, number: SubscriptionNumber, issuing: IssuingOf, caller: CallerOf
 ) -> Done:

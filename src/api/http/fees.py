@@ -70,7 +70,7 @@ def add(
     return done
 
 
-@router.post("/fees/{number}/waiver", responses=MAY_BE_REFUSED)
+@router.post("/fees/{number:path}/waiver", responses=MAY_BE_REFUSED)
 def waive(
     *, account_id: UUID, number: FeeNumber, body: JsonBody[FeeWaiver], issuing: IssuingOf, caller: CallerOf
 ) -> Done:

@@ -4,6 +4,7 @@ import re
 from html import unescape
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
@@ -397,6 +398,16 @@ def test_a_subscription_is_frozen_and_rolled_back_by_itself(
     assert "Subscription S-2 left as it is: cancelled" in [each["summary"] for each in done]
 
 
+@pytest.mark.parametrize("number", ["S/1", "a/freeze", "S 1", "Ü-1", "S%2F"])
+def test_any_number_of_a_subscription_can_be_in_an_address(client: Client, account: str, number: str):
+    assert client.post(f"{account}/subscriptions", {"number": number}).is_success
+    address = f"{account}/subscriptions/{quote(number, safe='')}/freeze"
+    assert client.put(address, {"code": "moved"}).is_success
+    assert [each["status"] for each in client.get(account).json()["subscriptions"]] == ["frozen"]
+    assert client.request("DELETE", address).is_success
+    assert [each["status"] for each in client.get(account).json()["subscriptions"]] == ["active"]
+
+
 def test_a_subscription_is_frozen_on_the_accounts_page(client: Client, service: StepByStep, account: str, number: str):
     own = account.removeprefix("/v1")
     ours = {"Origin": "http://localhost", "Accept": "text/html"}
@@ -412,5 +423,7 @@ def test_a_subscription_is_frozen_on_the_accounts_page(client: Client, service: 
     assert "Roll back subscription S-1" in page
     assert "frozen since" in page
     assert f'href="{own}?tab=subscriptions"' in client.get(f"/?number={number}", headers=ours).text
-    assert "Freeze subscription S-1" in sent()
+    again = {"once": str(uuid4()), "number": "S-1", "code": ""}
+    assert client.request("POST", f"{own}/subscriptions/freeze", data=again, headers=ours).status_code == 422
+    assert "Freeze subscription S-1" in sent(status="active")
     assert "Frozen subscriptions of" not in client.get(f"/?number={number}", headers=ours).text

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from aggregates.account import Account
 from aggregates.account.customer import RecordSubscription
-from aggregates.account.freezing import FreezeSubscription, UnfreezeSubscription
+from aggregates.account.freezing import FreezeSubscription, SubscriptionStatus, UnfreezeSubscription
 from api.http.problems import FieldProblem
 from api.http.shapes import read_whole_number
 from api.http.web.account_page import SentOf, carried_out
@@ -31,8 +31,9 @@ def freeze(sent: SentOf) -> Response:
 
 def _freeze(account: Account, fields: Mapping[str, str]) -> FreezeSubscription | UnfreezeSubscription:
     said = {"account_id": account.id, "number": fields.get("number")}
-    code = fields.get("code")
-    return made(FreezeSubscription, **said, code=code) if code else made(UnfreezeSubscription, **said)
+    if fields.get("status") == SubscriptionStatus.ACTIVE:
+        return made(UnfreezeSubscription, **said)
+    return made(FreezeSubscription, **said, code=fields.get("code") or None)
 
 
 def _recorded(account: Account, fields: Mapping[str, str]) -> RecordSubscription:
