@@ -31,7 +31,9 @@ def test_what_was_shown_is_done_and_undone_and_what_changed_is_named(portfolio: 
     assert re.search(rf"^office +main$\n^as of +{said['as_of']}$", told, re.MULTILINE)
     assert portfolio("bulk", "confirm", shown["id"], "--json").json["state"] == "finished"
     assert portfolio("account", "show", "A-1", "--json").json["collections_stage"] == "pending"
-    assert "An undo would reverse all of it on 1 of 1 account.\n" in portfolio("bulk", "undo", shown["id"], "--show").out
+    assert (
+        "An undo would reverse all of it on 1 of 1 account.\n" in portfolio("bulk", "undo", shown["id"], "--show").out
+    )
     assert "reversed on 1 account." in portfolio("bulk", "undo", shown["id"]).out
     assert "collections_stage" not in portfolio("account", "show", "A-1", "--json").json
     assert [each["state"] for each in portfolio("bulk", "list", "--json").json][:1] == ["undone"]
