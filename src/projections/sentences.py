@@ -554,7 +554,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     SubscriptionsUnfrozen: lambda e: "; ".join(
         [
             *([f"Active again: {_subscriptions(e.numbers)}"] if e.numbers else []),
-            *(f"Subscription {number} left as it is: {why}" for number, why in e.left.items()),
+            *(f"Subscription {number} left as it is: {why.in_words}" for number, why in e.left.items()),
         ]
     ),
     office.OfficeAddressSet: lambda e: f"Office is at {', '.join(e.address)}" if e.address else "Office has no address",

@@ -23,6 +23,7 @@ from aggregates.account.freezing import (
     AccountUnfrozen,
     Freeze,
     Freezing,
+    LeftAsItIs,
     SubscriptionsFrozen,
     SubscriptionsUnfrozen,
 )
@@ -380,7 +381,7 @@ def _freeze_again(account: Aggregate, did: Did, since: Collection[str], _: Conte
 
 def _left_as_they_are(did: Did) -> str | None:
     left = did.get("left", {})
-    said = [f"{_subscription(number)} ({why})" for number, why in left.items()]
+    said = [f"{_subscription(number)} ({LeftAsItIs(why).in_words})" for number, why in left.items()]
     return f"left as it is: {several_in_words(said)}" if left else None
 
 

@@ -46,9 +46,20 @@ class SubscriptionStatus(StrEnum):
 class LeftAsItIs(StrEnum):
     """Why the account's rollback does not bring back a subscription that its freeze took along."""
 
-    ACTIVE = "active already"
-    FROZEN_SINCE = "frozen by itself since"
+    ACTIVE = "active"
+    FROZEN_SINCE = "frozen-since"
     CANCELLED = "cancelled"
+
+    @property
+    def in_words(self) -> str:
+        return _LEFT_IN_WORDS[self]
+
+
+_LEFT_IN_WORDS = {
+    LeftAsItIs.ACTIVE: "active already",
+    LeftAsItIs.FROZEN_SINCE: "frozen by itself since",
+    LeftAsItIs.CANCELLED: "cancelled",
+}
 
 
 # --- events ------------------------------------------------------------------------------------------

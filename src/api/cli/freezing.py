@@ -84,4 +84,4 @@ def unfreeze(
 def _left(account: "Account") -> str:
     """What the rollback of the account leaves as it is, in words."""
     left = account.freezing.left()
-    return "".join(f" Subscription {number} is left as it is: {why}." for number, why in left.items())
+    return "".join(f" Subscription {number} is left as it is: {why.in_words}." for number, why in left.items())
