@@ -120,6 +120,7 @@ class UnfreezeSubscription(AccountCommand, name="unfreeze-subscription"):
 
 
 def status_of(subscription: Subscription, freeze: SubscriptionFreeze | None) -> SubscriptionStatus:
+    """One that is cancelled is nothing else, whatever it was before."""
     if subscription.cancelled_on is not None:
         return SubscriptionStatus.CANCELLED
     return SubscriptionStatus.FROZEN if freeze is not None else SubscriptionStatus.ACTIVE
@@ -182,12 +183,12 @@ class Freezing(AccountPart):
             case SubscriptionStatus.ACTIVE:
                 return LeftAsItIs.ACTIVE
 
-    def _require_subscription(self, number: str) -> Subscription:
+    def _require_running(self, number: str) -> None:
+        """Refuses a subscription that is not known, or cancelled."""
         if (found := self.customer.subscriptions.get(number)) is None:
             raise Refusal("unknown-subscription", f"the account has no subscription {number!r}")
         if found.cancelled_on is not None:
             raise Refusal("subscription-cancelled", f"subscription {number} is cancelled ({found.cancelled_on})")
-        return found
 
     # --- commands ---
 
@@ -206,7 +207,7 @@ class Freezing(AccountPart):
     def freeze_subscription(self, command: FreezeSubscription, context: Context) -> None:
         self.require_account()
         self.customer.office(context).require_freeze_reason(command.code)
-        self._require_subscription(command.number)
+        self._require_running(command.number)
         if (known := self.subscriptions.get(command.number)) is None:
             self._freeze_subscriptions((command.number,), command.code, context.today, with_account=False)
         elif known.code != command.code:
@@ -218,9 +219,9 @@ class Freezing(AccountPart):
     @decides(UnfreezeSubscription)
     def unfreeze_subscription(self, command: UnfreezeSubscription, context: Context) -> None:
         self.require_account()
-        self._require_subscription(command.number)
+        self._require_running(command.number)
         if command.number in self.subscriptions:
-            self.roll_back_subscriptions((command.number,))
+            self.emit(SubscriptionsUnfrozen(numbers=(command.number,), left={}))
 
     def freeze_for(self, code: str, context: Context) -> bool:
         """Whether it was not so already. Refuses a reason that the office has not, or another than it is frozen for."""
@@ -245,11 +246,6 @@ class Freezing(AccountPart):
         self.emit(AccountUnfrozen())
         if numbers or left:
             self.emit(SubscriptionsUnfrozen(numbers=numbers, left=dict(left)))
-
-    def roll_back_subscriptions(self, numbers: tuple[str, ...]) -> None:
-        """These, which are frozen; the account stays as it is."""
-        if numbers:
-            self.emit(SubscriptionsUnfrozen(numbers=numbers, left={}))
 
     def _freeze_subscriptions(self, numbers: tuple[str, ...], code: str, since: date, *, with_account: bool) -> None:
         if numbers:

@@ -70,29 +70,23 @@ def record(
             said["cancelled_on"] = None
         subscription = command_of(Subscription, options, **said)
         command = command_of(
-            RecordSubscription,
-            {},
-            account_id=found,
-            subscription=subscription,
-            reinstated=reinstated or None,
+            RecordSubscription, {}, account_id=found, subscription=subscription, reinstated=reinstated or None
         )
         result = issue(service, command, reason=reason)
     say_done(result, changed=f"Subscription {number} is recorded.", same="It was recorded so already.", as_json=as_json)
 
 
-_SUBSCRIPTIONS = (
-    key("number"),
-    word("status"),
-    word("frozen", 1),
-    word("since", 2),
-    word("cancelled", 3),
-    word("service", 4),
-    word("started", 5),
-    word("ends", 6),
-)
-_SHOWN = (
-    "number", "status", "frozen", "frozen_since", "cancelled_on", "service_type", "started_on", "ends_on",
-)  # fmt: skip
+_COLUMNS = {
+    "number": key("number"),
+    "status": word("status"),
+    "frozen": word("frozen", 1),
+    "frozen_since": word("since", 2),
+    "cancelled_on": word("cancelled", 3),
+    "service_type": word("service", 4),
+    "started_on": word("started", 5),
+    "ends_on": word("ends", 6),
+}
+"""By the name in an answer."""
 
 
 @app.command("list")
@@ -113,4 +107,4 @@ def list_subscriptions(
     if as_json:
         print_json(found)
     else:
-        print_table(_SUBSCRIPTIONS, ([each.get(name) for name in _SHOWN] for each in found))
+        print_table(tuple(_COLUMNS.values()), ([each.get(name) for name in _COLUMNS] for each in found))

@@ -57,7 +57,7 @@ _FREEZE = f"""
     FROM ({rows_from(*_FROZEN)}) AS said
     WHERE known.account_id = said.account_id AND known.number = said.number
       AND known.freeze_position < said.freeze_position
-"""  # noqa: S608
+"""  # noqa: S608 - constants
 _GROUNDS = upsert("fee_grounds", "account_id", "account_id uuid", "ground text", "last_position bigint")
 
 

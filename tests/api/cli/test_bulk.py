@@ -229,3 +229,20 @@ def test_a_bulk_action_is_scheduled_on_a_saved_filter_listed_and_ended(portfolio
     assert daily in [each["id"] for each in portfolio("worklist", "--json").json["failed"]]
     portfolio("bulk", "schedule", "cancel", daily)
     assert waits not in portfolio("worklist").out
+
+
+def test_a_file_of_customers_cancels_a_subscription_and_a_later_one_does_not_bring_it_back(
+    portfolio: Arrears, tmp_path: Path
+):
+    def imported(cancelled_on: str, service: str) -> str:
+        file = tmp_path / f"{service}.csv"
+        heading = "account_number,name,subscription_1,subscription_1_service_type,subscription_1_cancelled_on"
+        file.write_text(f"{heading}\nZ-1,Ann Ash,F-1,{service},{cancelled_on}\n")
+        portfolio("import", file, "--profile", "customers")
+        [found] = portfolio("subscription", "list", "Z-1", "--json").json
+        return f"{found['status']} {found['service_type']}"
+
+    assert imported("", "fibre") == "active fibre"
+    portfolio("freeze", "Z-1", "--subscription", "F-1", "--code", "moved")
+    assert imported("2026-03-01", "copper") == "cancelled copper"
+    assert imported("", "mobile") == "cancelled mobile"

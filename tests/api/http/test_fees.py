@@ -49,6 +49,8 @@ def test_a_fee_of_one_account_is_added_by_the_same_rules_and_waived_with_a_reaso
         client.done("POST", f"{account}/fees", FIXED, headers=key)
     (fee,) = fees(client, account)
     assert (fee["amount"], fee["lines"]) == ("10.00", [{"source": None, "base": "150.00", "amount": "10.00"}])
+    slash = client.refused(404, "POST", f"{account}/fees/F%2F1/waiver", {"reason": "Goodwill"}, headers=NOW)
+    assert slash["reason_code"] == "unknown-invoice"
     waiver = f"{account}/fees/{fee['number']}/waiver"
     assert client.refused(409, "POST", waiver, {})["reason_code"] == "reason-required"
     client.done("POST", waiver, {"reason": "Goodwill"}, headers=NOW)
