@@ -157,7 +157,7 @@ class World:
             self.reacted += 1
             for policy in POLICIES:
                 if type(recorded.event) in policy.listens:
-                    for ordinal, reaction in enumerate(policy.react(recorded)):
+                    for ordinal, reaction in enumerate(policy.reactions(recorded)):
                         for key, command in self._commands(reaction, ordinal):
                             self.issue(
                                 Issued(

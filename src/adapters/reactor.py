@@ -45,7 +45,7 @@ class Reactor:
         key: object
         for recorded in batch:
             for policy in self._by_event.get(type(recorded.event), ()):
-                for ordinal, reaction in enumerate(policy.react(recorded)):
+                for ordinal, reaction in enumerate(policy.reactions(recorded)):
                     if isinstance(reaction, Later):
                         begin = _begin(reaction, policy, recorded, ordinal)
                         command, key = begin, begin.work_id

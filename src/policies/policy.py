@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from aggregates.account import chase
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import Command, identifier
 from aggregates.kernel.event import Event, Recorded
@@ -30,7 +31,7 @@ class PolicyName:
 
 AGING = PolicyName("aging", 1)
 ALLOCATION = PolicyName("allocation", 1)
-AUTO_COLLECTION = PolicyName("auto-collection", 1)
+AUTO_COLLECTION = PolicyName(chase.AUTO_COLLECTION, 1)
 BULK_ACTION = PolicyName("bulk-action", 1)
 BULK_SCHEDULES = PolicyName("bulk-schedules", 1)
 BROKEN_PROMISE = PolicyName("broken-promise", 1)
@@ -104,6 +105,10 @@ class Policy:
     @property
     def actor(self) -> Actor:
         return self.name.actor
+
+    def reactions(self, recorded: Recorded) -> Iterable[Reaction]:
+        """What it asks for because of an event that it listens to; nothing where that was decided with the event."""
+        return () if recorded.meta.answered == self.id else self.react(recorded)
 
     def command_id(self, cause: UUID, ordinal: object) -> UUID:
         """Repeatable: a newer version of the policy that meets the same event again repeats nothing."""

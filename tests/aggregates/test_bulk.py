@@ -13,7 +13,7 @@ from aggregates.account.bulk import (
     BulkOutcome,
     UndoBulkAction,
 )
-from aggregates.account.chase import Stage
+from aggregates.account.chase import JudgeCollection, Stage, StageChanged
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
 from aggregates.account.flags import ClearFlag, FlagCleared, FlagSet, SetFlag
 from aggregates.account.freezing import AccountFrozen, AccountUnfrozen, FreezeAccount, UnfreezeAccount
@@ -43,6 +43,7 @@ from tests.given import Scenario, given, given_auto_collection, given_only, like
 
 BULK, OTHER = identifier("bulk", 1), identifier("bulk", 2)
 VIP = {"add": ["vip"], "remove": []}
+JUDGED = JudgeCollection(account_id=ACCOUNT)
 CONFIRM, CANCEL, UNDO = ConfirmBulk(bulk_id=BULK), CancelBulk(bulk_id=BULK), BeginBulkUndo(bulk_id=BULK)
 FINISH = FinishBulk(bulk_id=BULK, done=1, changed=0, refused=0, skipped=0, failed=0)
 FINISH_UNDO = FinishBulkUndo(bulk_id=BULK, done=1, changed=0, failed=0)
@@ -157,7 +158,7 @@ def test_rows_are_frozen_once():
 
 
 def test_flags_are_put_on_and_taken_off_and_the_outcome_stands_beside_them():
-    scenario = given(SetFlag(account_id=ACCOUNT, flag="legal"))
+    scenario = given(JUDGED, SetFlag(account_id=ACCOUNT, flag="legal"))
     scenario.when(apply("legal", add=["vip"], remove=["legal"])).then(
         like(FlagSet, flag="vip"),
         like(FlagCleared, flag="legal"),
@@ -178,7 +179,7 @@ def test_where_there_is_nothing_to_do_or_it_is_refused_only_the_outcome_is_recor
 
 
 def test_the_undo_reverses_what_was_done_and_nothing_else():
-    scenario = given(SetFlag(account_id=ACCOUNT, flag="legal"))
+    scenario = given(JUDGED, SetFlag(account_id=ACCOUNT, flag="legal"))
     scenario = scenario.when(apply("legal", add=["vip", "legal"])).then(
         like(FlagSet, flag="vip"), came(BulkOutcome.DONE)
     )
@@ -294,16 +295,16 @@ def test_a_frozen_account_is_not_chased_and_is_judged_anew_when_it_is_active():
 
 
 def test_accounts_are_frozen_in_bulk_and_what_was_frozen_before_stays_so():
-    given().when(freeze()).then(FROZEN, came(BulkOutcome.DONE))
-    given(FREEZE).when(freeze(was="moved")).then(came(BulkOutcome.SKIPPED))
-    given(FREEZE).when(freeze("other", was="moved")).then(came(BulkOutcome.SKIPPED))
-    given(FREEZE, freeze(was="moved")).when(undo()).then_nothing_happened()
-    given(freeze()).when(undo()).then(AccountUnfrozen, undone(BulkOutcome.DONE, "freeze"))
+    given(JUDGED).when(freeze()).then(FROZEN, came(BulkOutcome.DONE))
+    given(JUDGED, FREEZE).when(freeze(was="moved")).then(came(BulkOutcome.SKIPPED))
+    given(JUDGED, FREEZE).when(freeze("other", was="moved")).then(came(BulkOutcome.SKIPPED))
+    given(JUDGED, FREEZE, freeze(was="moved")).when(undo()).then_nothing_happened()
+    given(JUDGED, freeze()).when(undo()).then(AccountUnfrozen, undone(BulkOutcome.DONE, "freeze"))
 
 
 def test_a_rollback_is_undone_to_the_freeze_that_was():
-    given().when(rollback(was=None)).then(came(BulkOutcome.SKIPPED))
-    scenario = given(FREEZE)
+    given(JUDGED).when(rollback(was=None)).then(came(BulkOutcome.SKIPPED))
+    scenario = given(JUDGED, FREEZE)
     freeze_before = scenario.account.freezing.current
     scenario.world.move_to(MAR(30))
     scenario.when(rollback(was="moved")).then(AccountUnfrozen, came(BulkOutcome.DONE))
@@ -343,9 +344,16 @@ def write_off(balance: int = 10_000, **parameters: Any) -> ApplyBulkAction:
 
 
 def test_the_balance_is_written_off_and_its_undo_makes_it_owed_again():
-    written = owing_100().when(write_off()).then(like(DebtWrittenOff, amount=usd(100)), came(BulkOutcome.DONE))
+    written = (
+        owing_100()
+        .when(write_off())
+        .then(like(DebtWrittenOff, amount=usd(100)), came(BulkOutcome.DONE), like(StageChanged, stage=None))
+    )
     written.when(undo()).then(
-        like(WriteOffReversed, amount=usd(100)), like(FundsReallocated), undone(BulkOutcome.DONE, "write-off 1")
+        like(WriteOffReversed, amount=usd(100)),
+        like(FundsReallocated),
+        undone(BulkOutcome.DONE, "write-off 1"),
+        like(StageChanged, stage=Stage.OUTSTANDING),
     )
 
 
@@ -368,7 +376,9 @@ def test_an_amount_below_which_is_written_off_has_no_more_places_than_its_curren
 
 
 def test_one_below_the_amount_is_written_off():
-    owing_100().when(write_off(below="100.01")).then(like(DebtWrittenOff), came(BulkOutcome.DONE))
+    owing_100().when(write_off(below="100.01")).then(
+        like(DebtWrittenOff), came(BulkOutcome.DONE), like(StageChanged, stage=None)
+    )
 
 
 def test_what_was_recovered_entirely_is_not_undone():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
+from aggregates.account.chase import JudgeCollection
 from aggregates.account.customer import RecordSubscription, Subscription, SubscriptionRecorded
 from aggregates.account.freezing import (
     AccountFrozen,
@@ -28,6 +29,7 @@ from tests.given import Scenario, given, like
 
 FREEZE, UNFREEZE = FreezeAccount(account_id=ACCOUNT, code="moved"), UnfreezeAccount(account_id=ACCOUNT)
 BULK, OTHER = identifier("bulk", 1), identifier("bulk", 2)
+JUDGED = JudgeCollection(account_id=ACCOUNT)
 ACTIVE, FROZEN, CANCELLED = "active", "frozen", "cancelled"
 
 
@@ -180,11 +182,11 @@ def test_what_became_of_a_subscription_since_the_preview_is_a_change():
 def test_a_preview_of_before_subscriptions_had_a_status_is_done_as_it_was_shown():
     said: dict[str, Any] = {"parameters": {"code": "moved"}, "expected": {"frozen": None}}
     old = ApplyBulkAction(account_id=ACCOUNT, bulk_id=BULK, kind="freeze", **said)
-    given(A).when(old).then(AccountFrozen, frozen("A"), came(BulkOutcome.DONE))
+    given(JUDGED, A).when(old).then(AccountFrozen, frozen("A"), came(BulkOutcome.DONE))
 
 
 def test_a_bulk_freeze_is_undone_with_its_subscriptions():
-    scenario = given(A, B, freezes("B"))
+    scenario = given(JUDGED, A, B, freezes("B"))
     scenario.when(bulk_freeze(scenario)).then(AccountFrozen, frozen("A"), came(BulkOutcome.DONE))
     scenario.when(undo()).then(AccountUnfrozen, active("A"), undone(BulkOutcome.DONE, "freeze", "subscription A"))
     assert statuses(scenario) == {"A": ACTIVE, "B": FROZEN}
@@ -206,7 +208,7 @@ def test_its_undo_names_what_was_changed_or_cancelled_since():
 
 
 def test_a_bulk_rollback_names_what_it_leaves_and_its_undo_freezes_what_it_brought_back():
-    scenario = given(A, B, C, FREEZE, CANCELLED_B)
+    scenario = given(JUDGED, A, B, C, FREEZE, CANCELLED_B)
     detail = "left as it is: subscription B (cancelled)"
     scenario.when(bulk_rollback(scenario)).then(
         AccountUnfrozen, active("A", "C", B=LeftAsItIs.CANCELLED), came(BulkOutcome.DONE, detail)

@@ -168,7 +168,7 @@ def test_reactions_to_one_event_have_ids_of_their_own():
     for recorded in scenario.world.log:
         for policy in POLICIES:
             if type(recorded.event) in policy.listens:
-                for ordinal, reaction in enumerate(policy.react(recorded)):
+                for ordinal, reaction in enumerate(policy.reactions(recorded)):
                     if not isinstance(reaction, EveryAccount):
                         command_id = policy.command_id(recorded.event_id, ordinal)
                         assert command_id not in ids, (reaction, ids[command_id])

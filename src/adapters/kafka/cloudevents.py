@@ -99,6 +99,8 @@ def to_message(row: SealedRow, *, source: bytes = SOURCE.encode(), late: bool = 
         headers.append(("ce_causationid", causation.encode()))
     if traceparent := meta.get("traceparent"):
         headers.append(("ce_traceparent", traceparent.encode()))
+    if answered := meta.get("answered"):
+        headers.append(("ce_answered", answered.encode()))
     if withheld or meta.get("reason"):
         headers.append(_IS_WITHHELD)
     if late:
@@ -414,6 +416,7 @@ _META = (
     ("correlation_id", "ce_correlationid"),
     ("causation_id", "ce_causationid"),
     ("traceparent", "ce_traceparent"),
+    ("answered", "ce_answered"),
 )
 
 _uuid: Callable[[str], UUID] = TypeAdapter(UUID).validator.validate_python

@@ -86,6 +86,12 @@ HEADERS = (
         {"type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"},
         where="there is one",
     ),
+    Header(
+        "ce_answered",
+        "the policy whose answer was decided together with it, such as `auto-collection`, which does nothing more",
+        _TEXT,
+        where="one was",
+    ),
 )
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import Field
 
 from aggregates.account.bulk_kinds import BULK_KINDS, BulkKind, BulkParameters, Told, bulk_kind, several_in_words
-from aggregates.account.command import SHARED, AccountCommand
+from aggregates.account.chase import Chase
+from aggregates.account.command import AccountCommand
 from aggregates.account.customer import Customer
 from aggregates.account.part import AccountPart
 from aggregates.kernel.aggregate import Aggregate, Needs, applies, decides
@@ -84,7 +85,7 @@ class ApplyBulkAction(
     name="apply-bulk-action",
     internal=True,
     may_need_history=True,
-    sees=("office", "account", "template"),
+    sees=("office", "campaign", "account", "template"),
     reaches=("account",),
 ):
     """Do to the account what a bulk action does, if it is as the preview showed it."""
@@ -106,7 +107,14 @@ class ApplyBulkAction(
         return bulk_kind(self.kind).parameters.model_validate(self.parameters).why
 
 
-class UndoBulkAction(AccountCommand, name="undo-bulk-action", internal=True, may_need_history=True, **SHARED):
+class UndoBulkAction(
+    AccountCommand,
+    name="undo-bulk-action",
+    internal=True,
+    may_need_history=True,
+    sees=("office", "campaign", "account"),
+    reaches=("account",),
+):
     """Reverse what a bulk action changed on the account."""
 
     bulk_id: UUID
@@ -125,6 +133,7 @@ class BulkChanges(AccountPart):
     """Whether there were more."""
 
     customer: ClassVar = Needs(Customer)
+    chase: ClassVar = Needs(Chase)
 
     @decides(ApplyBulkAction)
     def apply_bulk_action(self, command: ApplyBulkAction, context: Context) -> None:
@@ -153,6 +162,8 @@ class BulkChanges(AccountPart):
                 did=dict(did),
             )
         )
+        if did and kind.is_judged:
+            self.chase.judge_at_once(context)
 
     @decides(UndoBulkAction)
     def undo_bulk_action(self, command: UndoBulkAction, context: Context) -> None:
@@ -175,6 +186,8 @@ class BulkChanges(AccountPart):
                 reversed=tuple(back),
             )
         )
+        if back and kind.is_judged:
+            self.chase.judge_at_once(context)
 
     def _unlike(self, kind: BulkKind, told: Told, context: Context) -> str | None:
         """What is not as it was shown, in words."""

@@ -133,6 +133,8 @@ class BulkKind:
     """Figures that are digests: that they differ can be said, and not how."""
     sees: Callable[[Mapping[str, Any], UUID], tuple[Target, ...]] = lambda _, __: ()
     """What an account looks at besides itself, by the parameters as they are stored and the office."""
+    is_judged: bool = True
+    """Whether the rules may judge an account otherwise after it, which they do with it."""
     writes_to_customers: bool = False
     """What keeps automatic messages back keeps a scheduled one back."""
     cannot_be_undone: str | None = None
@@ -286,6 +288,7 @@ STAGE = BulkKind(
     figures=lambda account, _, __: {"collections_stage": account.part(CollectionsStages).stage.value},
     does=_change_stage,
     undoes=_take_stage_back,
+    is_judged=False,
     touches=lambda _: _STAGE,
     overtaken_by={CollectionsStageChanged: lambda _: _STAGE, Placed: lambda _: _STAGE},
 )
@@ -816,6 +819,7 @@ MESSAGE = BulkKind(
     amount_title="Amount due",
     opaque=("text",),
     sees=_templates_named,
+    is_judged=False,
     writes_to_customers=True,
     cannot_be_undone="a message that left cannot be taken back; one that is queued still: arrears message withdraw",
 )

@@ -157,6 +157,8 @@ class Judge(Protocol):
 
 
 JUDGE: Rule[Judge] = Rule("rules of auto-collection")
+AUTO_COLLECTION = "auto-collection"
+"""The policy that has an account judged because of what happened to it."""
 
 
 @dataclass(slots=True)
@@ -182,8 +184,7 @@ class Chase(AccountPart):
     @decides(JudgeCollection)
     def judge_collection(self, command: JudgeCollection, context: Context) -> None:
         self.require_account()
-        self.payment_claims.settle()
-        self.judge(context)
+        self._settle_and_judge(context)
 
     @decides(MoveStage)
     def move_stage(self, command: MoveStage, context: Context) -> None:
@@ -249,6 +250,15 @@ class Chase(AccountPart):
     def judge(self, context: Context) -> None:
         """What the rules say now, as events: only what differs from what is known."""
         self.record(self.judgement(context))
+
+    def judge_at_once(self, context: Context) -> None:
+        """At the end of a decision: what auto-collection would ask for because of it is a part of it."""
+        self._settle_and_judge(context)
+        self.whole.answer_for(AUTO_COLLECTION)
+
+    def _settle_and_judge(self, context: Context) -> None:
+        self.payment_claims.settle()
+        self.judge(context)
 
     # --- apply ---
 

@@ -77,14 +77,16 @@ class Aggregate(BaseModel):
     version: int = 0
 
     # A slot, because a private attribute of pydantic is looked up in Python each time.
-    __slots__ = ("_pending", "_recorded_at")
+    __slots__ = ("_answered", "_pending", "_recorded_at")
     if TYPE_CHECKING:
+        _answered: str | None
         _pending: list[Pending]
         _recorded_at: datetime | None
 
     def __new__(cls, *_: object, **__: object) -> Self:
         self = super().__new__(cls)
         _set_pending(self, [])
+        _set_answered(self, None)
         _set_recorded_at(self, None)
         return self
 
@@ -164,6 +166,8 @@ class Aggregate(BaseModel):
     def emit(self, event: Event, *, effective_on: date | None = None) -> None:
         """Adds a decided event and applies it. Decisions check first and emit last."""
         self._pending.append(Pending(event, effective_on))
+        if self._answered is not None:  # that was before this event
+            _set_answered(self, None)
         self.apply(event)
 
     def apply(self, event: Event) -> None:
@@ -198,15 +202,26 @@ class Aggregate(BaseModel):
         _set_recorded_at(self, now)
         return now
 
+    def answer_for(self, policy: str) -> None:
+        """Says that what this policy would ask for because of the pending events was decided with them."""
+        _set_answered(self, policy)
+
+    @property
+    def answered(self) -> str | None:
+        """The policy that the pending events are answered for."""
+        return self._answered
+
     def collect(self) -> list[Pending]:
         """Takes the pending events; the caller stores them or forgets this aggregate."""
         pending = self._pending
         _set_pending(self, [])
+        _set_answered(self, None)
         return pending
 
 
 # Through the slots themselves: an assignment goes through pydantic, which looks for a field of that name each time.
 _set_pending: Callable[[Aggregate, list[Pending]], None] = vars(Aggregate)["_pending"].__set__
+_set_answered: Callable[[Aggregate, str | None], None] = vars(Aggregate)["_answered"].__set__
 _set_recorded_at: Callable[[Aggregate, datetime | None], None] = vars(Aggregate)["_recorded_at"].__set__
 
 

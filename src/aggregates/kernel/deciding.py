@@ -220,19 +220,13 @@ class Decider:
     def _stamped(self, issued: Issued, changed: Iterable[Aggregate], context: Context) -> list[Recorded]:
         """What all of these emitted, with ids, dates and cause; the same command gives the same ids."""
         events: list[Recorded] = []
-        meta: Meta | None = None
+        metas: dict[str | None, Meta] = {}
         for target in changed:
-            pending = target.collect()
+            answered, pending = target.answered, target.collect()
             if not pending:
                 continue
-            meta = meta or Meta(
-                actor=str(issued.actor),
-                command_id=issued.command_id,
-                correlation_id=issued.correlation_id or issued.command_id,
-                causation_id=issued.causation_id,
-                reason=issued.reason,
-                traceparent=issued.traceparent,
-            )
+            if (meta := metas.get(answered)) is None:
+                meta = metas[answered] = _meta(issued, answered)
             account_id, recorded_at = target.about_account, target.recording(self._now)
             mine = [
                 Recorded(
@@ -253,6 +247,18 @@ class Decider:
             self._has_changed(target)
             events += mine
         return events
+
+
+def _meta(issued: Issued, answered: str | None) -> Meta:
+    return Meta(
+        actor=str(issued.actor),
+        command_id=issued.command_id,
+        correlation_id=issued.correlation_id or issued.command_id,
+        causation_id=issued.causation_id,
+        reason=issued.reason,
+        traceparent=issued.traceparent,
+        answered=answered,
+    )
 
 
 @dataclass(frozen=True, slots=True)

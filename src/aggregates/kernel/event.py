@@ -116,7 +116,8 @@ class Meta(BaseModel):
 
     `actor` is `person:<id>`, `service:<name>` or `policy:<id>@<version>`. `causation_id` is the event (or
     message) that led to it, `correlation_id` joins everything that one request set going, and `traceparent` is the
-    W3C trace context in which the command came, where requests are traced.
+    W3C trace context in which the command came, where requests are traced. `answered` is the policy whose answer to
+    the event was decided together with it: it asks for nothing more because of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -128,6 +129,7 @@ class Meta(BaseModel):
     reason: Personal | None = None
     """Free text that a person gave; required of people where a decision says so."""
     traceparent: str | None = None
+    answered: str | None = None
 
 
 @dataclass(slots=True)

@@ -209,3 +209,12 @@ def test_the_cloudevents_sdk_reads_a_message(stored):
     assert read.get_extension("partitionkey") == str(ACCOUNT)
     assert date.fromisoformat(read.get_extension("effectiveon")) == date(2026, 3, 2)
     assert read.get_data() == orjson.loads(message.value)
+
+
+@pytest.mark.parametrize("answered", [None, "auto-collection"])
+def test_who_reads_the_topic_knows_which_policy_was_answered(stored, answered: str | None):
+    row = stored(ada())
+    if answered is not None:
+        row.meta_json = orjson.dumps({**orjson.loads(row.meta_json), "answered": answered})
+    message = to_message(row)
+    assert from_message(message.headers, message.value).recorded().meta.answered == answered

@@ -70,6 +70,7 @@ def headers_of(message: Message) -> dict[str, str]:
 EVERYTHING = {
     "causation_id": str(identifier(4)),
     "reason": "enc:1:abc",
+    "answered": "auto-collection",
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 }
 
