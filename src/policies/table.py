@@ -10,7 +10,7 @@ from aggregates.account.billing import InvoiceBilled, InvoiceCorrected
 from aggregates.account.bulk import ApplyBulkAction, UndoBulkAction
 from aggregates.account.chase import JudgeCollection, Stage, StageChanged
 from aggregates.account.complaints import ComplaintAnswered, ComplaintClosed, ComplaintOverdue, ComplaintReceived
-from aggregates.account.contact import ContactDetailsChanged
+from aggregates.account.contact import ContactDetailsChanged, PointRefused
 from aggregates.account.contact_history import ContactFactRecorded, ContactFactWithdrawn
 from aggregates.account.customer import CustomerRenamed
 from aggregates.account.disputes import DisputeOpened, DisputeOverdue, DisputeResolved
@@ -247,6 +247,14 @@ def heed_everywhere(recorded: Recorded) -> Iterable[Reaction]:
             yield HeedPoint(account_id=account_id, fact_id=fact_id, channel=channel, point=point, wish=wish, at=at)
 
 
+def heed_refusal(recorded: Recorded) -> Iterable[Reaction]:
+    """A person recorded that a number or address is refused: who has it too is found out, and heeds it."""
+    event = recorded.event
+    if isinstance(event, PointRefused):
+        said = {"account_id": str(recorded.aggregate_id), "version": recorded.version}
+        yield InBackground(event.office_id, HeedPoint, said)
+
+
 # --- bulk actions ------------------------------------------------------------------------------------
 
 
@@ -313,6 +321,7 @@ POLICIES: tuple[Policy, ...] = (
     Policy(DISPUTES, frozenset({DisputeOverdue}), task_after),
     Policy(PAYMENT_CLAIMS, frozenset({PaymentClaimEnded}), task_after),
     Policy(INBOUND, frozenset({MessageReceived, MessageRead, ReceiptRecorded}), heed_everywhere),
+    Policy(INBOUND, frozenset({PointRefused}), heed_refusal),
     Policy(BROKEN_PROMISE, frozenset({PromiseBroken, PromisePartiallyKept}), task_after),
     Policy(
         AUTO_COLLECTION,

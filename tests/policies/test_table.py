@@ -23,7 +23,7 @@ from aggregates.account.chase import (
 )
 from aggregates.account.collections_stage import CollectionsStageChanged
 from aggregates.account.complaints import ComplaintOverdue
-from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut, WishesShared
+from aggregates.account.contact import ConsentRecorded, OptedIn, OptedOut, PointRefused, WishesShared
 from aggregates.account.customer import (
     AccountOpened,
     CustomerNumberChanged,
@@ -104,6 +104,7 @@ NOT_JUDGED = {
     MessageWritten,
     OptedIn,
     OptedOut,
+    PointRefused,
     SubscriptionRecorded,
     SubscriptionsFrozen,
     SubscriptionsUnfrozen,

@@ -42,6 +42,10 @@ _SHOWS_ALL = """
         <= coalesce((SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
                      WHERE name = 'people' AND state = 'live'), 0)
 """
+_SHOWS_UP_TO = """
+    SELECT coalesce((SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
+                     WHERE name = 'people' AND state = 'live'), 0) >= %s
+"""
 _SHOWN_SINCE = """
     SELECT (SELECT max(position) FROM arrears.events),
            (SELECT position FROM read_model.projections JOIN read_model.checkpoints USING (reader)
@@ -142,6 +146,12 @@ def unmatched_shown(connection: Connection[Any]) -> tuple[int, int]:
 def shows_all(connection: Connection[Any]) -> bool:
     """Whether numbers and addresses are found as the log has them at this moment: nothing stored is behind."""
     row = connection.execute(_SHOWS_ALL, prepare=True).fetchone()
+    return row is not None and bool(row[0])
+
+
+def shows_up_to(connection: Connection[Any], position: int) -> bool:
+    """Whether numbers and addresses are found as the log had them at a position, or later."""
+    row = connection.execute(_SHOWS_UP_TO, [position], prepare=True).fetchone()
     return row is not None and bool(row[0])
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
@@ -13,7 +14,7 @@ from aggregates.account.wishes import OptedOutOf, Point, Wishes, points_of
 from aggregates.kernel.aggregate import Aggregate, applies, decides
 from aggregates.kernel.context import Context
 from aggregates.kernel.event import Event
-from aggregates.kernel.personal import ERASED
+from aggregates.kernel.personal import ERASED, Personal
 from aggregates.kernel.refusals import Refusal
 from aggregates.kernel.value import LATER
 from aggregates.values.contact import (
@@ -69,6 +70,16 @@ class OptedIn(Event, name="account.opted-in"):
     point_id: str | None = None
 
 
+class PointRefused(Event, name="account.point-refused"):
+    """The customer does not want to be contacted at a number or address, which is said to other accounts that have it,
+    whoever's they are."""
+
+    office_id: UUID
+    channel: Channel
+    point: Personal
+    """In one spelling."""
+
+
 class WishesShared(Event, name="account.wishes-shared"):
     """What the customer said about contact on another of their accounts holds for this one as well."""
 
@@ -89,7 +100,8 @@ class ChangeContactDetails(AccountCommand, name="change-contact-details", **SHAR
 
 
 class RecordConsent(AccountCommand, name="record-consent", **SHARED):
-    """Record that the customer allowed or refused contact at an address or number, for all of their accounts."""
+    """Record that the customer allowed or refused contact at an address or number, for all of their accounts. Refused,
+    it is on every other account that has the address or number as well, soon after."""
 
     channel: Channel
     point_id: str
@@ -97,7 +109,8 @@ class RecordConsent(AccountCommand, name="record-consent", **SHARED):
 
 
 class OptOutOfContact(AccountCommand, name="opt-out", **SHARED):
-    """The customer does not want to be contacted this way any more; honoured at once, on all of their accounts."""
+    """The customer does not want to be contacted this way any more; honoured at once, on all of their accounts, and
+    soon after on every other account that has the number or address."""
 
     channel: Channel
     point_id: str | None = None
@@ -112,6 +125,8 @@ class OptInToContact(AccountCommand, name="opt-in", **SHARED):
 
 # --- decisions ---------------------------------------------------------------------------------------
 
+_AT_A_POINT = frozenset({Channel.SMS, Channel.VOICE, Channel.EMAIL})
+"""Whose numbers and addresses others may have too; a letter is for whoever lives there."""
 _NO_DETAILS, _NO_WISHES = ContactDetails(), Wishes()
 """Of every account at first: neither is ever changed."""
 
@@ -215,14 +230,18 @@ class Contact(AccountPart):
         wishes, point = self.wishes, self.point(command.channel, command.point_id)
         if point is None or not wishes.knows_consent(point, command.consent):
             self.emit(ConsentRecorded(**command.model_dump(exclude={"account_id"})))
+            if command.consent is Consent.REFUSED:
+                self.refuse_point(command.channel, None if point is None else point.text)
         self.share(wishes, self.others(context))
 
     @decides(OptOutOfContact)
     def opt_out(self, command: OptOutOfContact, context: Context) -> None:
         self.require_account()
         wishes = self.wishes
-        if not wishes.knows(self._meant(command)):
+        meant = self._meant(command)
+        if not wishes.knows(meant):
             self.emit(OptedOut(channel=command.channel, point_id=command.point_id))
+            self.refuse_point(command.channel, None if meant.point is None else meant.point.text)
         self.share(wishes, self.others(context))
 
     @decides(OptInToContact)
@@ -232,6 +251,15 @@ class Contact(AccountPart):
         if OptOut(channel=command.channel, point_id=command.point_id) in self.opt_outs:
             self.emit(OptedIn(channel=command.channel, point_id=command.point_id))
         self.share(wishes, self.others(context))
+
+    def refuse_point(self, channel: Channel, text: str | None) -> None:
+        """Part of what a person recorded: others may have the number or address too. Who it is said to is found out
+        afterwards (`adapters.inbound.refused_points`)."""
+        if channel not in _AT_A_POINT or text is None or text == ERASED or not names_one(channel, text):
+            return
+        point = Point(channel=channel, text=text, country=self.country)
+        for office_id in [link.id for link in self.whole.links() if link.kind == "office"]:
+            self.emit(PointRefused(office_id=office_id, channel=channel, point=point.form or text))
 
     def ids_of(self, channel: Channel, text: str) -> list[str]:
         """Points of the account that certainly or perhaps are this number or address."""
@@ -343,6 +371,10 @@ class Contact(AccountPart):
     @applies(OptedOut)
     def _opted_out(self, event: OptedOut) -> None:
         self.wishes = self.wishes.opting_out(self._meant(event))
+
+    @applies(PointRefused)
+    def _point_refused(self, event: PointRefused) -> None:
+        """What it says of this account was said before it."""
 
     @applies(WishesShared)
     def _wishes_shared(self, event: WishesShared) -> None:

@@ -332,6 +332,10 @@ class ContactHistory(AccountPart):
             said["address"] = in_one_spelling(Channel.EMAIL, command.address, country)
         fact = ContactFact.model_validate({**said, "at": command.at or context.now})
         self.record(command.made_id(context.command_id), fact, context)
+        if fact.kind is FactKind.REVOCATION and fact.clear is not False:
+            for channel in (fact.channel,) if fact.channel else (Channel.SMS, Channel.VOICE, Channel.EMAIL):
+                text = fact.address if channel is Channel.EMAIL else fact.number
+                self.contact.refuse_point(channel, text)
 
     def record(self, fact_id: UUID, fact: ContactFact, context: Context) -> None:
         """A fact, here and where it says something of the customer on their other accounts."""

@@ -79,6 +79,8 @@ class Wish(StrEnum):
     """It may be a stop: a person has to say."""
     CLEARED = "cleared"
     """A person says that it is none."""
+    REFUSED = "refused"
+    """A person recorded it."""
     UNREACHABLE = "unreachable"
     NOT_IN_SERVICE = "not-in-service"
 
@@ -346,7 +348,7 @@ class Inbound(AccountPart):
                 self.history.record(identifier("consent", said.fact_id, point), fact, context)
             case Wish.CLEARED:
                 self.history.withdraw(unclear, context)
-            case Wish.UNREACHABLE:
+            case Wish.REFUSED | Wish.UNREACHABLE:
                 return self.contact.stop(channel, point, context)
             case Wish.NOT_IN_SERVICE:
                 self.history.retire_number(identifier("not-in-service", said.fact_id), point, context)

@@ -43,11 +43,14 @@ class React(Reading):
     def worker(self, core: "Core") -> "Worker":
         """Does work over many accounts, chunk by chunk."""
         from adapters.bulk.scheduled import ScheduledBulk
-        from adapters.work.worker import Worker
+        from adapters.inbound.refused_points import RefusedPoints
+        from adapters.work.worker import InBackground, Worker
+        from aggregates.account.inbound import HeedPoint
         from aggregates.bulk.schedule import RunSchedule
 
-        background = {
-            RunSchedule.command_name: ScheduledBulk(core.database, core.arrears, core.stop, lambda: core.renderer)
+        background: dict[str, InBackground] = {
+            RunSchedule.command_name: ScheduledBulk(core.database, core.arrears, core.stop, lambda: core.renderer),
+            HeedPoint.command_name: RefusedPoints(core.database, core.arrears),
         }
         worker = Worker(core.database, core.arrears, background)
         core.closing.callback(worker.close)
