@@ -15,7 +15,14 @@ from aggregates.account.calls import CallRefused, CallStarted
 from aggregates.account.chase import ReviewScheduled, StageChanged, StepScheduled, StepsPassedOver, StepUnscheduled
 from aggregates.account.collections_stage import CollectionsStageChanged
 from aggregates.account.complaints import ComplaintAnswered, ComplaintClosed, ComplaintOverdue, ComplaintReceived
-from aggregates.account.contact import ConsentRecorded, ContactDetailsChanged, OptedIn, OptedOut, WishesShared
+from aggregates.account.contact import (
+    ConsentRecorded,
+    ContactDetailsChanged,
+    OptedIn,
+    OptedOut,
+    PointRefused,
+    WishesShared,
+)
 from aggregates.account.contact_history import FACTS, ContactFactRecorded, ContactFactWithdrawn
 from aggregates.account.customer import (
     AccountOpened,
@@ -341,6 +348,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     ContactDetailsChanged: "Contact details changed",
     ConsentRecorded: "Consent for {e.channel} at {e.point_id} is {e.consent}",
     OptedOut: lambda e: f"Customer opted out of {_over(e.channel, e.point_id)}",
+    PointRefused: "No {e.channel} any more at a number or address: other accounts that have it are told",
     WishesShared: _shared,
     CallStarted: _call_started,
     CallRefused: lambda e: f"Call to {e.point_id} refused by {_rules(e.refusals)}",

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from api.cli import contact_points
 from api.cli.allocation import account_found
 from api.cli.asking import answered
 from api.cli.ending import ExitCode
@@ -365,3 +366,6 @@ def restore(
     with commanding(data) as service:
         done = issue(service, RestorePoint(account_id=found, point_id=point), reason=reason)
     say_done(done, changed=f"{point} may be used again.", same="It was not retired.", as_json=as_json)
+
+
+contact_points.register(app)

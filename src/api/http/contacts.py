@@ -9,6 +9,7 @@ from pydantic import Field
 
 from aggregates.account.activities import CorrectActivity, EndCall
 from aggregates.account.calls import StartCall
+from aggregates.account.contact import RecordConsent
 from aggregates.account.contact_history import RecordContactFact, RestorePoint, RetirePoint, WithdrawContactFact
 from aggregates.values.contact import Channel
 from api.application.account_contact import AccountContactVerdict, FactKindView, check_account, fact_kinds
@@ -59,6 +60,11 @@ class NewContactFact(CommandBody):
 @body_of(RetirePoint, address={"account_id", "point_id"})
 class PointRetirement(CommandBody):
     """Why the number is used no more; it may be left out."""
+
+
+@body_of(RecordConsent, address={"account_id"})
+class NewConsent(CommandBody):
+    """What the customer said of contact over a channel at one of their numbers or addresses."""
 
 
 _CALL, _RETIREMENT = NewCall(), PointRetirement()
@@ -189,6 +195,12 @@ def record_contact_fact(
 def withdraw_contact_fact(*, account_id: UUID, fact_id: UUID, issuing: IssuingOf, caller: CallerOf) -> Done:
     """It holds no more, or never did."""
     return issuing.issue(WithdrawContactFact(account_id=account_id, fact_id=fact_id), caller, about=fact_id)
+
+
+@router.post("/consents", responses=MAY_BE_REFUSED)
+def record_consent(*, account_id: UUID, body: JsonBody[NewConsent], issuing: IssuingOf, caller: CallerOf) -> Done:
+    """The customer allowed or refused contact at a number or address, on all of their accounts."""
+    return issuing.issue(from_body(RecordConsent, body, account_id=account_id), caller, reason=body.reason)
 
 
 @router.put("/contact-points/{point_id}/retirement", responses=MAY_BE_REFUSED)

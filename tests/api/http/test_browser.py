@@ -363,6 +363,34 @@ def test_one_subscription_is_frozen_and_rolled_back_on_the_account_and_found_fro
         press(then="active,active,cancelled")
 
 
+def test_a_number_is_added_and_what_the_customer_wishes_of_it_is_recorded(browser: Browser, site: str, client: Client):
+    [found] = client.get("/v1/accounts?number=B-46").json()["items"]
+    account = f"/v1/accounts/{found['account_id']}"
+    shown = "document.querySelector('section[aria-labelledby=numbers]').textContent"
+    number = {"dark": "+12125550146", "light": "+12125550147"}
+
+    def sends(form: str, *, then: str, **fields: str) -> None:
+        """The page is not loaded anew."""
+        for name, value in fields.items():
+            browser.evaluate(
+                f"document.querySelector({json.dumps(f'{form} [name={name}]')}).value = {json.dumps(value)}"
+            )
+        browser.evaluate(f"document.querySelector({json.dumps(f'{form} button')}).click()")
+        browser.wait_for(f"{shown}.includes({json.dumps(then)})")
+        assert (browser.evaluate(SPILLED), browser.evaluate(FAINT)) == ([], [])
+
+    for place, (width, scheme) in enumerate(((390, "dark"), (1440, "light")), 1):
+        browser.look(width=width, scheme=scheme)
+        browser.open(f"{site}{account.removeprefix('/v1')}?tab=contact")
+        browser.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+        sends("form[aria-label='Add a number']", then=number[scheme], phone=number[scheme], phone_kind="mobile")
+        of = f"form[aria-label='Wishes of {number[scheme]}']"
+        sends(of, then=f"phone-{place} · opted out of sms", wish="opt-out sms", reason="On the phone.")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    opted_out = {(each["channel"], each["point_id"]) for each in client.get(account).json()["opt_outs"]}
+    assert opted_out == {("sms", "phone-1"), ("sms", "phone-2")}
+
+
 def test_axe_finds_nothing_on_the_desk(browser: Browser, site: str):
     """WCAG 2.2, levels A and AA, as axe-core checks it; what differs on a telephone, in the dark too."""
     axe = files("axe_core_python").joinpath("axe.min.js").read_text()

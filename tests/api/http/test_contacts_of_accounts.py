@@ -198,6 +198,64 @@ def test_a_call_by_the_page(client: Client, reached: str):
     assert client.request("POST", f"{address}/contact/activity", data=outside, **form).status_code == 303
 
 
+def test_a_customer_s_wishes_and_numbers_are_recorded_on_the_page(client: Client, reached: str):
+    address = reached.removeprefix("/v1")
+    form: dict[str, Any] = {"headers": {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}}
+
+    def sends(what: str, **fields: str) -> None:
+        sent = client.request("POST", f"{address}/contact/{what}", data=fields, **form)
+        assert (sent.status_code, sent.headers.get("location", "").partition("?")[2][:11]) == (303, "tab=contact"), sent
+
+    def shown() -> str:
+        return client.get(f"{address}?tab=contact", headers={"Accept": "text/html"}).text
+
+    sends("wish", point="phone-1", wish="opt-out sms", reason="On the phone.")
+    assert "phone-1 · texts allowed · opted out of sms" in shown()
+    sends("wish", point="phone-1", wish="opt-in sms")
+    sends("wish", point="phone-1", wish="refused voice")
+    assert "phone-1 · texts allowed · calls refused" in shown()
+    sends("wish", point="phone-1", wish="given voice")
+    sends("wish", wish="opt-out letter")
+    assert "Not by letter at all." in shown()
+    sends("details", phone="212 555 0177", phone_kind="work")
+    sends("details", email="ada@example.org")
+    sends("details", language="es", preferred_channel="email", time_zone="America/Denver")
+    sends("details", remove="phone-1")
+    contact = client.get(reached).json()["contact"]
+    assert [(each["id"], each["number"], each["kind"]) for each in contact["phones"]] == [
+        ("phone-2", "212 555 0177", "work")
+    ]
+    assert [each["address"] for each in contact["emails"]] == ["ada@example.org"]
+    assert (contact["language"], contact["preferred_channel"], contact["time_zone"]) == (
+        "es", "email", "America/Denver",
+    )  # fmt: skip
+
+    for what, fields, status, said in (
+        ("wish", {"point": "phone-2", "wish": "forget sms"}, 422, "expected one of opt-out, opt-in, given, refused"),
+        ("wish", {"point": "phone-2", "wish": "opt-out"}, 422, "channel"),
+        ("wish", {"point": "phone-9", "wish": "given sms"}, 404, "sms cannot use"),
+        ("details", {"remove": "phone-9"}, 404, "expected one of email-1, phone-2"),
+        ("details", {"phone": "1", "phone_kind": "pager"}, 422, "phone_kind"),
+        ("details", {"language": "English"}, 422, "language"),
+    ):
+        refused = client.request("POST", f"{address}/contact/{what}", data=fields, **form)
+        assert (refused.status_code, said in refused.text) == (status, True), (what, fields, refused.text[:2_000])
+
+
+def test_consent_at_a_number_is_recorded_with_who_and_why(client: Client, reached: str, service: StepByStep):
+    said = {"channel": "voice", "point_id": "phone-1", "consent": "refused", "reason": "Asked on the phone."}
+    client.done("POST", f"{reached}/consents", said, headers={"X-Actor": "dana"})
+    assert client.get(reached).json()["contact"]["phones"][0]["voice_consent"] == "refused"
+    assert client.get(f"{reached}/contact-check?channel=voice").json()["allowed"] is False
+    client.done("POST", f"{reached}/consents", {**said, "consent": "given"})
+    assert client.get(reached).json()["contact"]["phones"][0]["voice_consent"] == "given"
+    client.refused(404, "POST", f"{reached}/consents", {**said, "point_id": "phone-9"})
+    client.refused(422, "POST", f"{reached}/consents", {**said, "consent": "perhaps"})
+    service.drain()
+    entries = client.get(f"{reached}/audit").json()["items"]
+    assert ("dana", "Asked on the phone.") in {(each["actor_id"], each["reason"]) for each in entries}
+
+
 # --- the script of a call ---
 
 

@@ -7,6 +7,7 @@ from aggregates.account import Account
 from aggregates.account.activities import CorrectActivity, EndCall, RecordActivity
 from aggregates.account.calls import StartCall
 from aggregates.account.command import AccountCommand
+from aggregates.account.contact import ChangeContactDetails, OptInToContact, OptOutOfContact, RecordConsent
 from aggregates.account.contact_history import (
     FACTS,
     FactFields,
@@ -16,9 +17,11 @@ from aggregates.account.contact_history import (
     WithdrawContactFact,
 )
 from aggregates.office import Office
-from aggregates.values.contact import Channel
+from aggregates.values.contact import Channel, Consent
 from api.application.account_contact import AccountContactVerdict, check_account
+from api.application.contact_details import DetailsChange, changed
 from api.application.dialling import dialler_of, fitting
+from api.http.problems import FieldProblem
 from api.http.web.forms import made, moment_of
 from api.processes.service import Service
 
@@ -84,6 +87,29 @@ def _restore(account: Account, fields: Fields, _: ZoneInfo) -> RestorePoint:
     return made(RestorePoint, account_id=account.id, point_id=fields.get("point", ""))
 
 
+def _wish(account: Account, fields: Fields, _: ZoneInfo) -> AccountCommand:
+    """What the customer wishes of a number or address, or of a whole medium: a wish and a channel in one field."""
+    wish, *channel = fields.get("wish", "").split(" ", 1)
+    if wish not in WISHES:
+        raise FieldProblem("wish", f"expected one of {', '.join(WISHES)}, and a channel")
+    command, more = WISHES[wish]
+    return made(command, account_id=account.id, channel="".join(channel), point_id=fields.get("point") or None, **more)
+
+
+WISHES: Mapping[str, tuple[type[AccountCommand], Mapping[str, str]]] = {
+    "opt-out": (OptOutOfContact, {}),
+    "opt-in": (OptInToContact, {}),
+    "given": (RecordConsent, {"consent": Consent.GIVEN}),
+    "refused": (RecordConsent, {"consent": Consent.REFUSED}),
+}
+
+
+def _details(account: Account, fields: Fields, _: ZoneInfo) -> ChangeContactDetails:
+    said = {name: fields.get(name) or None for name in DetailsChange.model_fields}
+    change = made(DetailsChange, **{**said, "remove": [said["remove"]] if said["remove"] else ()})
+    return made(ChangeContactDetails, account_id=account.id, contact=changed(account.contact.details, change))
+
+
 CONTACT_FORMS: Mapping[str, Callable[[Account, Fields, ZoneInfo], AccountCommand]] = {
     "end": _end,
     "correct": _correct,
@@ -92,6 +118,8 @@ CONTACT_FORMS: Mapping[str, Callable[[Account, Fields, ZoneInfo], AccountCommand
     "withdraw": _withdraw,
     "retire": _retire,
     "restore": _restore,
+    "wish": _wish,
+    "details": _details,
 }
 OF_CALLS = frozenset({"end", "correct", "activity"})
 """Those that stand beside the calls."""

@@ -8,9 +8,8 @@ from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from aggregates.kernel.command import Command
 from aggregates.values.money import Money
 from api.application.amounts import read_amount
 from api.application.attachments import GivenFile
@@ -112,17 +111,17 @@ def amount_of(fields: Mapping[str, str], currency: str, name: str = "amount") ->
         raise FieldProblem(name, str(error).removeprefix("amount: ")) from None
 
 
-AnyCommand = TypeVar("AnyCommand", bound=Command)
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
-def _is_day(command: type[Command], name: str) -> bool:
+def _is_day(command: type[BaseModel], name: str) -> bool:
     """Whether it is a day that the command takes there. (pydantic would take seconds since 1970 for one.)"""
     field = command.model_fields.get(name)
     return field is not None and (field.annotation is date or date in get_args(field.annotation))
 
 
-def made(command: type[AnyCommand], **said: object) -> AnyCommand:
-    """The command that a form says; what is None is not said. Raises FieldProblem."""
+def made(command: type[AnyModel], **said: object) -> AnyModel:
+    """The command, or what becomes a part of one, that a form says; what is None is not said. Raises FieldProblem."""
     given = {name: value for name, value in said.items() if value is not None}
     for name, value in given.items():
         if isinstance(value, str) and _is_day(command, name):

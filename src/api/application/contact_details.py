@@ -1,0 +1,57 @@
+"""How a customer is reached, changed one thing at a time: the command replaces the whole."""
+
+from collections.abc import Collection, Mapping
+from itertools import count
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aggregates.kernel.command import Rejected
+from aggregates.values.business_time import TimeZone
+from aggregates.values.contact import Channel, ContactDetails, Language, PhoneKind
+from api.application.issuing import Refused
+
+POINTS = ("phones", "emails", "addresses")
+"""The kinds of numbers and addresses."""
+_PREFERENCES = {"language", "preferred_channel", "time_zone"}
+
+
+class DetailsChange(BaseModel):
+    """What is to be different; None, or nothing: it stays."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    phone: str | None = Field(None, min_length=1, max_length=200)
+    """A number that is added."""
+    phone_kind: PhoneKind | None = None
+    email: str | None = Field(None, min_length=1, max_length=320)
+    """An e-mail address that is added."""
+    remove: tuple[str, ...] = ()
+    """Ids of numbers and addresses."""
+    language: Language | None = None
+    preferred_channel: Channel | None = None
+    time_zone: TimeZone | None = None
+
+
+def changed(details: ContactDetails, change: DetailsChange) -> Mapping[str, Any]:
+    """All ways of reaching the customer, as the command's `contact`. Raises Refused where something is to be removed
+    that is not there."""
+    after = details.model_dump(mode="json")
+    known = {each["id"] for kind in POINTS for each in after[kind]}
+    for point_id in change.remove:
+        if point_id not in known:
+            expected = ", ".join(sorted(known)) or "none"
+            raise Refused(Rejected("unknown-contact-point", f"remove: expected one of {expected}, not {point_id!r}"))
+    for kind in POINTS:
+        after[kind] = [each for each in after[kind] if each["id"] not in change.remove]
+    if change.phone is not None:
+        of_kind = {} if change.phone_kind is None else {"kind": change.phone_kind.value}
+        after["phones"].append({"id": _free("phone", known), "number": change.phone, **of_kind})
+    if change.email is not None:
+        after["emails"].append({"id": _free("email", known), "address": change.email})
+    return after | change.model_dump(mode="json", include=_PREFERENCES, exclude_none=True)
+
+
+def _free(kind: str, known: Collection[str]) -> str:
+    """An id that nothing has, nor had before this change: facts may name it."""
+    return next(each for each in (f"{kind}-{number}" for number in count(1)) if each not in known)
