@@ -7,6 +7,7 @@ import pytest
 
 from aggregates.account.billing import InvoiceBilled, InvoiceCorrected, WithdrawInvoice
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
+from aggregates.account.chase import StageChanged
 from aggregates.account.customer import CustomerKind
 from aggregates.account.fees import FeeGroundRecorded, RecordFeeGround, WaiveFee, fee_number
 from aggregates.account.payments import CreditNoted
@@ -71,7 +72,8 @@ def for_others(**rules: Any) -> ChangeOfficeSettings:
 def test_a_fee_is_a_new_invoice_of_its_lines_due_by_the_offices_terms_and_numbered_by_its_scheme():
     charged = given(set_fees(terms_days=7, number_prefix="LATE-"), an_invoice(due_on=MAR(1)), MAR(10))
     two = apply(["INV-1", "60.00", "3.00"], ["INV-2", "40.00", "2.00"])
-    billed, applied = charged.when(two).new
+    billed, applied, judged = charged.when(two).new
+    assert isinstance(judged, StageChanged)
     assert isinstance(billed, InvoiceBilled)
     assert isinstance(applied, BulkActionApplied)
     item, fee = billed.item, billed.fee

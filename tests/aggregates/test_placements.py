@@ -12,7 +12,7 @@ from pysequoia import Tsk
 
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
 from aggregates.account.bulk_kinds import bulk_kind
-from aggregates.account.chase import Stage
+from aggregates.account.chase import Stage, StageChanged
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
 from aggregates.account.contact_history import FactKind, RecordContactFact
 from aggregates.account.flags import SetFlag
@@ -244,11 +244,13 @@ def test_a_bulk_action_places_what_is_as_it_was_shown_and_its_undo_recalls_it():
         like(Placed, bulk_id=BULK, file_id=placement_file_id(BULK)),
         to_stage(PENDING),
         like(BulkActionApplied, outcome=BulkOutcome.DONE),
+        like(StageChanged, stage=Stage.BLOCKED),
     )
     placed.when(UndoBulkAction(account_id=ACCOUNT, bulk_id=BULK)).then(
         like(PlacementEnded, end=PlacementEnd.RECALLED, code="undone"),
         to_stage(NOT_SET),
         like(BulkActionUndone, outcome=BulkOutcome.DONE),
+        like(StageChanged, stage=Stage.OUTSTANDING),
     )
 
 
