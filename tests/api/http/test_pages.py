@@ -1,7 +1,11 @@
 """Web pages: what a person sees, and that nobody's name or note is ever markup."""
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -190,3 +194,40 @@ def test_a_campaign_says_whom_it_engages_and_whether_it_sends(client: Client, of
     assert "Paused until 20 Mar 2026, 12:00" in seen
     assert "from 25.00 USD" in seen
     assert "First notice" in seen
+    client.done("POST", f"{campaign}/retire")
+
+
+def test_campaigns_and_all_automation_are_paused_resumed_and_ended_on_the_page(client: Client, office: str):
+    step = {"id": "a", "title": "First notice", "days": 5, "channel": "email", "templates": {"en": {"body": "x"}}}
+    body = {"office": office, "title": "Second notices", "plan": {"steps": [step]}}
+    campaign = client.post("/v1/campaigns", body).headers["location"]
+    zone = ZoneInfo(client.get(f"/v1/offices/{office}").json()["time_zone"])
+    form: dict[str, Any] = {"headers": {**HTML, "Sec-Fetch-Site": "same-origin"}}
+
+    def sends(path: str, status: int = 303, **fields: str) -> str:
+        sent = client.request("POST", path, data={"reason": "A test."} | fields, **form)
+        assert sent.status_code == status, sent.text
+        return sent.text if status != 303 else page(client, sent.headers["location"]).text
+
+    for address, here in (
+        (campaign, campaign.removeprefix("/v1")),
+        (f"/v1/offices/{office}", f"/campaigns/of/{office}"),
+    ):
+        assert "aused until 31 Mar 2026, 09:00" in sends(
+            f"{here}/pause", paused_from="2026-03-01T09:00", paused_until="2026-03-31T09:00", reason="Storm."
+        )
+        until = datetime(2026, 3, 31, 9, tzinfo=zone).astimezone(UTC)
+        assert client.get(address).json()["pause"]["paused_until"] == until.strftime("%Y-%m-%dT%H:%M:%SZ")
+        sends(f"{here}/resume", reason="Over.")
+        assert client.get(address).json()["pause"] is None
+        assert "paused_until must be later" in sends(
+            f"{here}/pause", 409, paused_from="2026-03-02T09:00", paused_until="2026-03-01T09:00"
+        )
+        assert "expected a day and a time" in sends(f"{here}/pause", 422, paused_until="soon")
+        assert "expected one of pause, resume" in sends(f"{here}/stop", 422)
+    sends("/campaigns/of/nowhere/pause", 404)
+    sends(f"/campaigns/{UUID(int=7)}/pause", 404)
+    sends(f"{campaign.removeprefix('/v1')}/retire", reason="No longer used.")
+    assert client.get(campaign).json()["status"] == "retired"
+    elements = page(client, "/campaigns").text
+    assert "End Second notices" not in elements

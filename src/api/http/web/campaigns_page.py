@@ -1,40 +1,170 @@
-"""Campaigns as a page: whom they engage, their steps, and whether they send."""
+"""Campaigns as a page: whom they engage, their steps, and whether they send; they are paused and resumed there."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from aggregates.campaign import Anchor, Campaign, CampaignStatus, EngagementRules, Step
-from aggregates.office import Office, Pause
+from aggregates.campaign import (
+    Anchor,
+    Campaign,
+    CampaignStatus,
+    EngagementRules,
+    PauseCampaign,
+    ResumeCampaign,
+    RetireCampaign,
+    Step,
+)
+from aggregates.kernel.command import Command
+from aggregates.office import Office, Pause, PauseOfficeAutomation, ResumeOfficeAutomation
 from api.application.campaign_check import check_plan
 from api.application.campaign_forecast import forecast_of, in_words
 from api.application.campaigns import campaigns_of
+from api.application.issuing import Caller, Issuing, NotIssued
 from api.http.campaigns import campaign_named
-from api.http.commands import ServiceOf
-from api.http.reading import Readings
+from api.http.commands import CallerOf, IssuingOf, ServiceOf
+from api.http.problems import FieldProblem, Problem, not_issued
+from api.http.reading import Reader, Readings
 from api.http.routing import Router
+from api.http.web.forms import Fields, FormOf, made, moment_of, once_of, reason_of
 from api.http.web.rendering import moment, money, render
+from api.processes.service import Service
 
 router = Router(include_in_schema=False)
+form = APIRouter(include_in_schema=False)
+
+HERE = "/campaigns"
 
 
-@router.get("/campaigns")
+@router.get(HERE)
 def campaigns_page(request: Request, service: ServiceOf, readings: Readings) -> HTMLResponse:
-    """Every campaign of every office."""
+    """Every campaign of every office, with forms by which they are paused, resumed and ended."""
+    return _page(request, service, readings)
+
+
+def _pause(campaign: Campaign, fields: Fields, zone: ZoneInfo) -> PauseCampaign:
+    return made(PauseCampaign, campaign_id=campaign.id, **_times(fields, zone))
+
+
+def _resume(campaign: Campaign, _: Fields, __: ZoneInfo) -> ResumeCampaign:
+    return ResumeCampaign(campaign_id=campaign.id)
+
+
+def _retire(campaign: Campaign, _: Fields, __: ZoneInfo) -> RetireCampaign:
+    return RetireCampaign(campaign_id=campaign.id)
+
+
+CAMPAIGN_FORMS: Mapping[str, Callable[[Campaign, Fields, ZoneInfo], Command]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "retire": _retire,
+}
+
+
+def _pause_all(office: Office, fields: Fields) -> PauseOfficeAutomation:
+    return made(PauseOfficeAutomation, office_id=office.id, **_times(fields, office.zone))
+
+
+def _resume_all(office: Office, _: Fields) -> ResumeOfficeAutomation:
+    return ResumeOfficeAutomation(office_id=office.id)
+
+
+AUTOMATION_FORMS: Mapping[str, Callable[[Office, Fields], Command]] = {"pause": _pause_all, "resume": _resume_all}
+"""Of an office, whose automatic messages all stop, whichever campaign's they are."""
+
+
+@form.post(f"{HERE}/{{campaign_id}}/{{what}}")
+def change(
+    *,
+    request: Request,
+    campaign_id: UUID,
+    what: str,
+    fields: FormOf,
+    service: ServiceOf,
+    readings: Readings,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Response:
+    """A campaign is paused, sends again, or ends."""
+    if what not in CAMPAIGN_FORMS:
+        raise FieldProblem("what", f"expected one of {', '.join(CAMPAIGN_FORMS)}")
+
+    def makes() -> Command:
+        campaign = campaign_named(service, campaign_id)
+        return CAMPAIGN_FORMS[what](campaign, fields, service.arrears.load(Office, campaign.office_id).zone)
+
+    return _carried_out(request, service, readings, issuing, caller, fields, makes)
+
+
+@form.post(f"{HERE}/of/{{code}}/{{what}}")
+def change_office(
+    *,
+    request: Request,
+    code: str,
+    what: str,
+    fields: FormOf,
+    service: ServiceOf,
+    readings: Readings,
+    issuing: IssuingOf,
+    caller: CallerOf,
+) -> Response:
+    """All automation of an office is paused, or goes on."""
+    if what not in AUTOMATION_FORMS:
+        raise FieldProblem("what", f"expected one of {', '.join(AUTOMATION_FORMS)}")
+    return _carried_out(
+        request,
+        service,
+        readings,
+        issuing,
+        caller,
+        fields,
+        lambda: AUTOMATION_FORMS[what](readings.office(code), fields),
+    )
+
+
+def _carried_out(  # noqa: PLR0917  what a request comes with
+    request: Request,
+    service: Service,
+    readings: Reader,
+    issuing: Issuing,
+    caller: Caller,
+    fields: Fields,
+    makes: Callable[[], Command],
+) -> Response:
+    """The same page sent twice does it once."""
+    try:
+        once = replace(caller, idempotency_key=once_of(fields) or caller.idempotency_key)
+        issuing.issue(makes(), once, reason=reason_of(fields))
+    except (Problem, NotIssued) as error:
+        problem = not_issued(error) if isinstance(error, NotIssued) else error
+        return _page(request, service, readings, told=problem.detail, status=problem.status)
+    return RedirectResponse(HERE, 303)
+
+
+def _times(fields: Fields, zone: ZoneInfo) -> dict[str, object]:
+    """From when and until when, as the clocks of the office show it."""
+    return {name: moment_of(name, fields, zone) for name in ("paused_from", "paused_until")}
+
+
+def _page(
+    request: Request, service: Service, readings: Reader, *, told: str | None = None, status: int = 200
+) -> HTMLResponse:
     now = service.clock.now()
     offices = [
         {
             "title": office.title,
+            "code": office.code,
             "pause": _paused(office.pause, now, office.zone, "Automation is paused"),
             "campaigns": [_campaign(campaign, office, now) for campaign in campaigns_of(service, [office])],
         }
         for office in readings.offices()
     ]
-    return render(request, "campaigns.html", area="campaigns", offices=offices)
+    return render(request, "campaigns.html", status=status, area="campaigns", offices=offices, told=told, once=uuid4())
 
 
 @router.get("/campaigns/{campaign_id}/texts")

@@ -38,8 +38,8 @@ for page in (
 ):  # fmt: skip
     router.include_router(page.router)
 for page in (
-    sessions, calls_page, account_page, attachments_page, schedules_page, bulk_page, fees_page, inbound_page,
-    messages_page, offices_page, placements_page, saved_filters_page, subscriptions_page, templates_page,
+    sessions, calls_page, account_page, attachments_page, schedules_page, bulk_page, campaigns_page, fees_page,
+    inbound_page, messages_page, offices_page, placements_page, saved_filters_page, subscriptions_page, templates_page,
     worklist_page,
 ):  # fmt: skip
     router.include_router(page.form)
