@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from aggregates.account import Account
 from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, UndoBulkAction
+from aggregates.account.chase import JudgeCollection
 from aggregates.account.command import account_id
 from aggregates.account.flags import ClearFlag, SetFlag
 from aggregates.account.payments import ReceivePayment
@@ -139,6 +140,14 @@ class Interleaved(RuleBasedStateMachine):
         assert outcome == ("done" if changes else "skipped")
         for flag, on in changes.items():
             self.changes[number, flag].append((action.id, on))
+        if changes:
+            self.is_judged(number)
+
+    def is_judged(self, number: str) -> None:
+        """With what it did, or reversed: another judgement says nothing new."""
+        before = len(self.world.log)
+        assert isinstance(self.world.do(JudgeCollection(account_id=account_id(OFFICE, number))), Accepted)
+        assert len(self.world.log) == before
 
     def an_account_is_asked_to_reverse_one(self, number: str, place: int) -> None:
         """Mostly the latest."""
@@ -162,6 +171,8 @@ class Interleaved(RuleBasedStateMachine):
                 changes.pop()
             else:  # it stands for good, like somebody's own
                 self.changes[number, flag] = [(HAND if by == action.id else by, on) for by, on in changes]
+        if latest:
+            self.is_judged(number)
 
     def came(self, command: ApplyBulkAction | UndoBulkAction, event: type[Any]) -> str:
         """The outcome that the account recorded, once, even where it is asked again by the same command."""
