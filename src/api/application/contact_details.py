@@ -4,15 +4,19 @@ from collections.abc import Collection, Mapping
 from itertools import count
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from aggregates.account import Account
 from aggregates.kernel.command import Rejected
 from aggregates.values.business_time import TimeZone
 from aggregates.values.contact import Channel, ContactDetails, Language, PhoneKind
+from aggregates.values.normal_form import is_email, is_number
 from api.application.issuing import Refused
 
 POINTS = ("phones", "emails", "addresses")
 """The kinds of numbers and addresses."""
+_MOST = 20
+"""Of each kind, as `ContactDetails` takes them."""
 _PREFERENCES = {"language", "preferred_channel", "time_zone"}
 
 
@@ -32,6 +36,21 @@ class DetailsChange(BaseModel):
     preferred_channel: Channel | None = None
     time_zone: TimeZone | None = None
 
+    @field_validator("phone")
+    @classmethod
+    def _is_a_number(cls, phone: str | None) -> str | None:
+        """A file's text is taken as it is; what a person types is not dialled otherwise."""
+        if phone is not None and not is_number(phone, None):
+            raise ValueError("expected a telephone number such as +1 212 555 0100")
+        return phone
+
+    @field_validator("email")
+    @classmethod
+    def _is_an_address(cls, email: str | None) -> str | None:
+        if email is not None and not is_email(email):
+            raise ValueError("expected an e-mail address such as name@example.org")
+        return email
+
 
 def changed(details: ContactDetails, change: DetailsChange) -> Mapping[str, Any]:
     """All ways of reaching the customer, as the command's `contact`. Raises Refused where something is to be removed
@@ -44,12 +63,24 @@ def changed(details: ContactDetails, change: DetailsChange) -> Mapping[str, Any]
             raise Refused(Rejected("unknown-contact-point", f"remove: expected one of {expected}, not {point_id!r}"))
     for kind in POINTS:
         after[kind] = [each for each in after[kind] if each["id"] not in change.remove]
+    for kind, added in (("phones", change.phone), ("emails", change.email)):
+        if added is not None and len(after[kind]) >= _MOST:
+            raise Refused(Rejected("too-many-contact-points", f"expected at most {_MOST} {kind}; remove one first"))
     if change.phone is not None:
         of_kind = {} if change.phone_kind is None else {"kind": change.phone_kind.value}
         after["phones"].append({"id": _free("phone", known), "number": change.phone, **of_kind})
     if change.email is not None:
         after["emails"].append({"id": _free("email", known), "address": change.email})
     return after | change.model_dump(mode="json", include=_PREFERENCES, exclude_none=True)
+
+
+def require_point(account: Account, channel: Channel, point_id: str | None) -> None:
+    """Raises Refused where an opt-out names a number or address that the account has not: a slip would leave the one
+    that is meant open. None is the whole medium."""
+    known = account.contact.details.ids(channel)
+    if point_id is not None and point_id not in known:
+        expected = ", ".join(known) or "none"
+        raise Refused(Rejected("unknown-contact-point", f"expected one of {expected}, not {point_id!r}"))
 
 
 def _free(kind: str, known: Collection[str]) -> str:

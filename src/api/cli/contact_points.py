@@ -201,9 +201,15 @@ def consent(
 def _wish(
     wanted: Wanted, words: Words, command: "type[Command]", channel: str, point: str | None, **more: object
 ) -> None:
+    from aggregates.account.contact import OptOutOfContact
+    from api.application.contact_details import require_point
+
     def makes(found: "Account", _: date) -> "Sequence[Command]":
         said = {"account_id": found.id, "channel": channel, "point_id": point, **more}
-        return [command_of(command, {"point_id": "--to"}, **said)]
+        made = command_of(command, {"point_id": "--to"}, **said)
+        if isinstance(made, OptOutOfContact):
+            require_point(found, made.channel, point)
+        return [made]
 
     to_each(wanted, makes, words)
 

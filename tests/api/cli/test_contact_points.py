@@ -2,6 +2,9 @@
 
 import pytest
 
+from aggregates.values.contact import ContactDetails, PhoneNumber
+from api.application.contact_details import DetailsChange, changed
+from api.application.issuing import Refused
 from tests.api.cli.conftest import Arrears
 
 
@@ -61,17 +64,39 @@ def test_a_list_opts_out_and_has_an_outcome_for_each(portfolio: Arrears):
     assert [each["outcome"] for each in again] == ["same"]
 
 
+@pytest.mark.parametrize("number", ["(212) 555-0100", "+44 20 7946 0958", "0171/1234567", "212.555.0100 x12"])
+def test_numbers_are_taken_as_people_write_them(number: str):
+    assert DetailsChange(phone=number).phone == number
+
+
+@pytest.mark.parametrize("address", ["a@b.example", "dee@bücher.example", "a+b@x.example.org"])
+def test_addresses_are_taken_as_people_write_them(address: str):
+    assert DetailsChange(email=address).email == address
+
+
+def test_of_a_kind_there_are_as_many_as_can_be_kept():
+    full = ContactDetails(phones=tuple(PhoneNumber(id=f"p-{n}", number=f"+1212555{n:04}") for n in range(20)))
+    with pytest.raises(Refused, match="at most 20 phones"):
+        changed(full, DetailsChange(phone="+12125559999"))
+    assert len(changed(full, DetailsChange(phone="+12125559999", remove=("p-3",)))["phones"]) == 20
+
+
 @pytest.mark.parametrize(
     ("asked", "code", "said"),
     [
         (("change", "A-1"), 2, "expected what is to change"),
         (("change", "A-1", "--kind", "home"), 2, "--kind: expected with --phone"),
-        (("change", "A-1", "--phone", "1", "--kind", "pager"), 2, "--kind: input should be 'mobile', 'home'"),
+        (("change", "A-1", "--phone", "2125550100", "--kind", "pager"), 2, "--kind: input should be 'mobile', 'home'"),
         (("change", "A-1", "--language", "English"), 2, "--language: expected a language such as en"),
         (("change", "A-1", "--time-zone", "Mars"), 2, "--time-zone"),
         (("change", "A-1", "--preferred-channel", "fax"), 2, "--preferred-channel: input should be 'sms'"),
         (("change", "A-1", "--remove", "phone-77"), 1, "remove: expected one of"),
         (("change", "--email", "a@b.example"), 2, "expected an account, or --accounts FILE"),
+        (("change", "A-1", "--phone", "<b>\u202e1"), 2, "--phone: expected a telephone number"),
+        (("change", "A-1", "--phone", "call 212 555 0100"), 2, "--phone: expected a telephone number"),
+        (("change", "A-1", "--email", "<b>"), 2, "--email: expected an e-mail address"),
+        (("change", "A-1", "--email", "Ann <ann@example.org>"), 2, "--email: expected an e-mail address"),
+        (("opt-out", "A-1", "--channel", "sms", "--to", "phone-77"), 1, "not 'phone-77'"),
         (("opt-out", "A-1", "--channel", "fax"), 2, "--channel: input should be 'sms'"),
         (("consent", "A-1", "--channel", "sms", "--to", "phone-77", "--given"), 1, "sms cannot use 'phone-77'"),
         (("consent", "A-1", "--channel", "portal", "--to", "portal", "--given"), 1, "opt out of portal"),

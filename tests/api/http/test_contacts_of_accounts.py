@@ -234,6 +234,8 @@ def test_a_customer_s_wishes_and_numbers_are_recorded_on_the_page(client: Client
         ("wish", {"point": "phone-2", "wish": "forget sms"}, 422, "expected one of opt-out, opt-in, given, refused"),
         ("wish", {"point": "phone-2", "wish": "opt-out"}, 422, "channel"),
         ("wish", {"point": "phone-9", "wish": "given sms"}, 404, "sms cannot use"),
+        ("wish", {"point": "phone-9", "wish": "opt-out sms"}, 404, "expected one of phone-2, not"),
+        ("details", {"phone": "<b>"}, 422, "phone: expected a telephone number"),
         ("details", {"remove": "phone-9"}, 404, "expected one of email-1, phone-2"),
         ("details", {"phone": "1", "phone_kind": "pager"}, 422, "phone_kind"),
         ("details", {"language": "English"}, 422, "language"),

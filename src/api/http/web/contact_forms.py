@@ -19,7 +19,7 @@ from aggregates.account.contact_history import (
 from aggregates.office import Office
 from aggregates.values.contact import Channel, Consent
 from api.application.account_contact import AccountContactVerdict, check_account
-from api.application.contact_details import DetailsChange, changed
+from api.application.contact_details import DetailsChange, changed, require_point
 from api.application.dialling import dialler_of, fitting
 from api.http.problems import FieldProblem
 from api.http.web.forms import made, moment_of
@@ -93,7 +93,11 @@ def _wish(account: Account, fields: Fields, _: ZoneInfo) -> AccountCommand:
     if wish not in WISHES:
         raise FieldProblem("wish", f"expected one of {', '.join(WISHES)}, and a channel")
     command, more = WISHES[wish]
-    return made(command, account_id=account.id, channel="".join(channel), point_id=fields.get("point") or None, **more)
+    point_id = fields.get("point") or None
+    wished = made(command, account_id=account.id, channel="".join(channel), point_id=point_id, **more)
+    if isinstance(wished, OptOutOfContact):
+        require_point(account, wished.channel, point_id)
+    return wished
 
 
 WISHES: Mapping[str, tuple[type[AccountCommand], Mapping[str, str]]] = {
