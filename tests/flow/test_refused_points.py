@@ -175,6 +175,14 @@ def test_a_number_that_is_told_in_the_same_moment_counts(world: World):
     assert (world.refused(BERT, Channel.SMS), world.refused(CARA, Channel.SMS)) == (True, True)
 
 
+def test_an_extension_is_not_looked_for(world: World):
+    """Both may ring at the same place."""
+    world.do(ChangeContactDetails(account_id=DEE, contact=reached_at("212-555-0100 ext 5", "dee@example.org")))
+    world.do(opts_out())
+    world.service.drain()
+    assert (world.refused(BERT, Channel.SMS), world.refused(CARA, Channel.SMS)) == (True, False)
+
+
 @pytest.fixture
 def waiting(world: World) -> World:
     """The refusal is recorded, and its work has begun."""

@@ -13,7 +13,7 @@ from adapters.eventstore.application import Arrears
 from aggregates.account import Account
 from aggregates.unmatched import UnmatchedState
 from aggregates.values.contact import Channel
-from aggregates.values.normal_form import email_spellings
+from aggregates.values.normal_form import Telephone, email_spellings
 from projections.people.terms import compared, digits_of, terms_asked
 from projections.questions.names import FILLED, names
 
@@ -22,7 +22,7 @@ MOST_ACCOUNTS = 1_000
 _AT_ONCE = 1_000
 """Of those that are looked at: of many that only look like it none is passed over."""
 _COMPARED_DIGITS = 7
-"""The last ones of a number, which are the same however the beginning is dialled."""
+"""The last ones of a number, without its extension, which are the same however the beginning is dialled."""
 
 # A part of what is searched: an address may stand in a line with a name, a number with what is dialled before it.
 _FOUND = """
@@ -92,7 +92,7 @@ def accounts_with(connection: Connection[Any], arrears: Arrears, channel: Channe
     if channel is Channel.EMAIL:
         parts = dict.fromkeys(map(compared, email_spellings(text)))
     else:
-        parts = dict.fromkeys([digits_of(text)[-_COMPARED_DIGITS:]])
+        parts = dict.fromkeys([digits_of(Telephone(text, None).digits)[-_COMPARED_DIGITS:]])
     having = [each for part in parts if part for each in _having(connection, arrears, channel, text, part)]
     found = list(dict.fromkeys(account_id for _, account_id in sorted(having)))
     if len(found) > MOST_ACCOUNTS:

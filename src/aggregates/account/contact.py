@@ -222,7 +222,10 @@ class Contact(AccountPart):
     def record_consent(self, command: RecordConsent, context: Context) -> None:
         self.require_account()
         if command.point_id not in self.details.points(command.channel):
-            raise Refusal("unknown-contact-point", f"{command.channel} cannot use {command.point_id!r}")
+            known = ", ".join(self.details.points(command.channel)) or "none"
+            raise Refusal(
+                "unknown-contact-point", f"{command.channel} cannot use {command.point_id!r}: expected one of {known}"
+            )
         if command.channel in (Channel.LETTER, Channel.PORTAL):
             raise Refusal(
                 "no-consent-kept", f"consent is about numbers and e-mail addresses; opt out of {command.channel}"

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from aggregates.account import Account
 from aggregates.kernel.command import Rejected
 from aggregates.values.business_time import TimeZone
-from aggregates.values.contact import Channel, ContactDetails, Language, PhoneKind
-from aggregates.values.normal_form import is_email, is_number
+from aggregates.values.contact import Channel, Consent, ContactDetails, Language, PhoneKind
+from aggregates.values.normal_form import is_email, is_number, normal_form
 from api.application.issuing import Refused
 
 POINTS = ("phones", "emails", "addresses")
@@ -52,10 +52,17 @@ class DetailsChange(BaseModel):
         return email
 
 
-def changed(details: ContactDetails, change: DetailsChange) -> Mapping[str, Any]:
-    """All ways of reaching the customer, as the command's `contact`. Raises Refused where something is to be removed
-    that is not there."""
-    after = details.model_dump(mode="json")
+def changed(details: ContactDetails, country: str | None, change: DetailsChange) -> Mapping[str, Any]:
+    """All ways of reaching the customer, as the command's `contact`. What is there already is not added again; of a
+    number its kind changes. `country` is that in which numbers without country code are dialled.
+
+    Raises Refused where something is to be removed that is not there, and where there would be too many.
+    """
+
+    def is_same(channel: Channel, one: str, other: str) -> bool:
+        return normal_form(channel, one, country) == normal_form(channel, other, country) is not None
+
+    after = _unsaid(details.model_dump(mode="json"))
     known = {each["id"] for kind in POINTS for each in after[kind]}
     for point_id in change.remove:
         if point_id not in known:
@@ -63,15 +70,30 @@ def changed(details: ContactDetails, change: DetailsChange) -> Mapping[str, Any]
             raise Refused(Rejected("unknown-contact-point", f"remove: expected one of {expected}, not {point_id!r}"))
     for kind in POINTS:
         after[kind] = [each for each in after[kind] if each["id"] not in change.remove]
-    for kind, added in (("phones", change.phone), ("emails", change.email)):
-        if added is not None and len(after[kind]) >= _MOST:
-            raise Refused(Rejected("too-many-contact-points", f"expected at most {_MOST} {kind}; remove one first"))
     if change.phone is not None:
         of_kind = {} if change.phone_kind is None else {"kind": change.phone_kind.value}
-        after["phones"].append({"id": _free("phone", known), "number": change.phone, **of_kind})
-    if change.email is not None:
+        same = [each for each in after["phones"] if is_same(Channel.VOICE, each["number"], change.phone)]
+        for each in same:
+            each.update(of_kind)
+        if not same:
+            after["phones"].append({"id": _free("phone", known), "number": change.phone, **of_kind})
+    if change.email is not None and not any(
+        is_same(Channel.EMAIL, each["address"], change.email) for each in after["emails"]
+    ):
         after["emails"].append({"id": _free("email", known), "address": change.email})
+    for kind in POINTS:
+        if len(after[kind]) > _MOST:
+            raise Refused(Rejected("too-many-contact-points", f"expected at most {_MOST} {kind}; remove one first"))
     return after | change.model_dump(mode="json", include=_PREFERENCES, exclude_none=True)
+
+
+def _unsaid(details: dict[str, Any]) -> dict[str, Any]:
+    """Without the consents that are shown with it: they are known, and this says nothing of them."""
+    for each in details["phones"]:
+        each.update(sms_consent=Consent.UNKNOWN, voice_consent=Consent.UNKNOWN)
+    for each in details["emails"]:
+        each.update(consent=Consent.UNKNOWN)
+    return details
 
 
 def require_point(account: Account, channel: Channel, point_id: str | None) -> None:

@@ -135,7 +135,7 @@ def change(
         raise typer.BadParameter("expected what is to change, such as --phone, --email, --remove or --language")
 
     def makes(found: "Account", _: date) -> "Sequence[Command]":
-        contact = changed(found.contact.details, wanted)
+        contact = changed(found.contact.details, found.contact.country, wanted)
         return [command_of(ChangeContactDetails, {}, account_id=found.id, contact=contact)]
 
     words = Words("It is changed.", "It was so already.")

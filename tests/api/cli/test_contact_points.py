@@ -2,7 +2,7 @@
 
 import pytest
 
-from aggregates.values.contact import ContactDetails, PhoneNumber
+from aggregates.values.contact import Consent, ContactDetails, PhoneNumber
 from api.application.contact_details import DetailsChange, changed
 from api.application.issuing import Refused
 from tests.api.cli.conftest import Arrears
@@ -77,8 +77,26 @@ def test_addresses_are_taken_as_people_write_them(address: str):
 def test_of_a_kind_there_are_as_many_as_can_be_kept():
     full = ContactDetails(phones=tuple(PhoneNumber(id=f"p-{n}", number=f"+1212555{n:04}") for n in range(20)))
     with pytest.raises(Refused, match="at most 20 phones"):
-        changed(full, DetailsChange(phone="+12125559999"))
-    assert len(changed(full, DetailsChange(phone="+12125559999", remove=("p-3",)))["phones"]) == 20
+        changed(full, None, DetailsChange(phone="+12125559999"))
+    assert len(changed(full, None, DetailsChange(phone="+12125559999", remove=("p-3",)))["phones"]) == 20
+
+
+def test_what_is_there_already_is_not_added_again(portfolio: Arrears):
+    change = ("contact", "change", "A-1")
+    number = ("--phone", "+1 646 555 0143", "--kind", "mobile", "--email", "ann2@example.org")
+    assert portfolio(*change, *number).out == "It is changed.\n"
+    assert portfolio(*change, *number).out == "It was so already.\n"
+    portfolio(*change, "--phone", "+16465550143", "--kind", "home", "--email", "ANN2@example.org")
+    contact = portfolio("contact", "points", "A-1", "--json").json["contact"]
+    assert [each["kind"] for each in contact["phones"] if "0143" in each["number"]] == ["home"]
+    assert [each["address"] for each in contact["emails"] if "ann2" in each["address"].lower()] == ["ann2@example.org"]
+
+
+def test_what_is_shown_of_consent_is_not_said_by_a_change_of_something_else():
+    """A number that only may be one that was refused is shown as refused."""
+    shown = ContactDetails(phones=(PhoneNumber(id="phone-1", number="555 0100", sms_consent=Consent.REFUSED),))
+    [phone] = changed(shown, None, DetailsChange(language="es"))["phones"]
+    assert phone["sms_consent"] == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,11 @@ WISHES: Mapping[str, tuple[type[AccountCommand], Mapping[str, str]]] = {
 def _details(account: Account, fields: Fields, _: ZoneInfo) -> ChangeContactDetails:
     said = {name: fields.get(name) or None for name in DetailsChange.model_fields}
     change = made(DetailsChange, **{**said, "remove": [said["remove"]] if said["remove"] else ()})
-    return made(ChangeContactDetails, account_id=account.id, contact=changed(account.contact.details, change))
+    return made(
+        ChangeContactDetails,
+        account_id=account.id,
+        contact=changed(account.contact.details, account.contact.country, change),
+    )
 
 
 CONTACT_FORMS: Mapping[str, Callable[[Account, Fields, ZoneInfo], AccountCommand]] = {
