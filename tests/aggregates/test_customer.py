@@ -12,6 +12,7 @@ from aggregates.account.contact import (
     OptedOut,
     OptInToContact,
     OptOutOfContact,
+    PointRefused,
     RecordConsent,
 )
 from aggregates.account.customer import (
@@ -212,7 +213,7 @@ def test_an_opt_out_follows_its_number_to_another_place():
 
 
 def test_consent_is_recorded_once():
-    scenario = given().when(consent(Channel.SMS, "phone-1", Consent.REFUSED)).then(ConsentRecorded)
+    scenario = given().when(consent(Channel.SMS, "phone-1", Consent.REFUSED)).then(ConsentRecorded, PointRefused)
     scenario.when(consent(Channel.SMS, "phone-1", Consent.REFUSED)).then_nothing_happened()
 
 
