@@ -217,6 +217,18 @@ def test_while_names_are_filled_in_again_it_waits_and_is_told_afterwards(waiting
     assert (waiting.open_work, waiting.refused(BERT, Channel.SMS)) == ([], True)
 
 
+@pytest.mark.parametrize(("looks", "is_told"), [(2, True), (1_000, False)])
+def test_tables_that_are_a_little_behind_are_waited_for(
+    waiting: World, looks: int, is_told: bool, monkeypatch: pytest.MonkeyPatch
+):
+    left = iter([False] * looks)
+    monkeypatch.setattr("adapters.inbound.refused_points._PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("adapters.inbound.refused_points.shows_up_to", lambda *_: next(left, True))
+    with closing(a_worker(waiting)) as worker:
+        assert worker.turn() is Turn.CHUNK
+    assert (waiting.refused(BERT, Channel.SMS), waiting.open_work == []) == (is_told, is_told)
+
+
 def test_who_dies_over_it_leaves_it_to_the_next_and_it_is_told_once(waiting: World, monkeypatch: pytest.MonkeyPatch):
     class Died(BaseException):
         pass

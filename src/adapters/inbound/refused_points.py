@@ -1,5 +1,6 @@
 """A number or address that a person recorded as refused: every other account that has it is told, whoever's it is."""
 
+import time
 from uuid import UUID
 
 import structlog
@@ -19,6 +20,8 @@ from aggregates.work import WorkBegun
 
 _AT_ONCE = 250
 """Accounts: what a person asks of one of them meanwhile waits for so many."""
+_PATIENCE_SECONDS, _LOOK_SECONDS = 2.0, 0.05
+"""For tables that are a little behind; where they are further, other work comes first."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -58,8 +61,11 @@ class RefusedPoints:
     def _others_with(self, refused: PointRefused, account_id: UUID, position: int) -> list[UUID]:
         """All but the account and the others of its customer, which heeded it in the same decision."""
         with self._database.connect("arrears_app", autocommit=True) as connection:
-            if not shows_up_to(connection, position):
-                raise OutOfReach("names and numbers are not shown as they were when it was recorded")
+            until = time.monotonic() + _PATIENCE_SECONDS
+            while not shows_up_to(connection, position):
+                if time.monotonic() >= until:
+                    raise OutOfReach("names and numbers are not shown as they were when it was recorded")
+                time.sleep(_LOOK_SECONDS)
             try:
                 having = accounts_with(connection, self._arrears, refused.channel, refused.point)
             except NotReady as problem:
