@@ -204,6 +204,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("too-many-filters", "An office keeps so many filters and no more."),
         RefusalCode("filter-out-of-date", "A filter says what the report does not know any more."),
         RefusalCode("filter-keeps-no-text", "A text that may be a name is not kept in a filter."),
+        RefusalCode("too-many-contact-points", "A customer has so many numbers, or addresses, and no more."),
         RefusalCode("too-many-attachments", "An account, and a message, has so many attachments and no more."),
         # Statements and copies of invoices.
         RefusalCode("not-printable", "What stands on a paper is in characters that its fonts have."),
