@@ -100,8 +100,8 @@ class ChangeContactDetails(AccountCommand, name="change-contact-details", **SHAR
 
 
 class RecordConsent(AccountCommand, name="record-consent", **SHARED):
-    """Record that the customer allowed or refused contact at an address or number, for all of their accounts. Refused,
-    it is on every other account that has the address or number as well, soon after."""
+    """Record that the customer allowed or refused contact at an address or number, for all of their accounts. What
+    is refused is told to every other account that has the address or number."""
 
     channel: Channel
     point_id: str

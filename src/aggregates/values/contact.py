@@ -126,12 +126,16 @@ def with_ids_once(details: "ContactDetails") -> "ContactDetails":
     return details.model_copy(update=changes)
 
 
+MOST_POINTS = 20
+"""Of each kind."""
+
+
 class ContactDetails(Value):
     """Everything known about reaching a customer; a change replaces the whole."""
 
-    addresses: tuple[PostalAddress, ...] = Field((), max_length=20)
-    phones: tuple[PhoneNumber, ...] = Field((), max_length=20)
-    emails: tuple[EmailAddress, ...] = Field((), max_length=20)
+    addresses: tuple[PostalAddress, ...] = Field((), max_length=MOST_POINTS)
+    phones: tuple[PhoneNumber, ...] = Field((), max_length=MOST_POINTS)
+    emails: tuple[EmailAddress, ...] = Field((), max_length=MOST_POINTS)
     language: Language = "en"
     preferred_channel: Channel | None = None
     time_zone: TimeZone | None = None

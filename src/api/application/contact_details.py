@@ -9,14 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from aggregates.account import Account
 from aggregates.kernel.command import Rejected
 from aggregates.values.business_time import TimeZone
-from aggregates.values.contact import Channel, Consent, ContactDetails, Language, PhoneKind
+from aggregates.values.contact import MOST_POINTS, Channel, Consent, ContactDetails, Language, PhoneKind
 from aggregates.values.normal_form import is_email, is_number, normal_form
 from api.application.issuing import Refused
 
 POINTS = ("phones", "emails", "addresses")
 """The kinds of numbers and addresses."""
-_MOST = 20
-"""Of each kind, as `ContactDetails` takes them."""
 _PREFERENCES = {"language", "preferred_channel", "time_zone"}
 
 
@@ -82,8 +80,10 @@ def changed(details: ContactDetails, country: str | None, change: DetailsChange)
     ):
         after["emails"].append({"id": _free("email", known), "address": change.email})
     for kind in POINTS:
-        if len(after[kind]) > _MOST:
-            raise Refused(Rejected("too-many-contact-points", f"expected at most {_MOST} {kind}; remove one first"))
+        if len(after[kind]) > MOST_POINTS:
+            raise Refused(
+                Rejected("too-many-contact-points", f"expected at most {MOST_POINTS} {kind}; remove one first")
+            )
     return after | change.model_dump(mode="json", include=_PREFERENCES, exclude_none=True)
 
 

@@ -1,13 +1,13 @@
 """Campaigns as a page: whom they engage, their steps, and whether they send; they are paused and resumed there."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from aggregates.campaign import (
@@ -78,71 +78,63 @@ AUTOMATION_FORMS: Mapping[str, Callable[[Office, Fields], Command]] = {"pause": 
 """Of an office, whose automatic messages all stop, whichever campaign's they are."""
 
 
-@form.post(f"{HERE}/{{campaign_id}}/{{what}}")
-def change(
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form of the page that somebody sent."""
+
+    request: Request
+    fields: Fields
+    service: Service
+    readings: Reader
+    issuing: Issuing
+    caller: Caller
+
+
+def read_sent(
     *,
     request: Request,
-    campaign_id: UUID,
-    what: str,
     fields: FormOf,
     service: ServiceOf,
     readings: Readings,
     issuing: IssuingOf,
     caller: CallerOf,
-) -> Response:
+) -> Sent:
+    return Sent(request, fields, service, readings, issuing, caller)
+
+
+SentOf = Annotated[Sent, Depends(read_sent)]
+
+
+@form.post(f"{HERE}/{{campaign_id}}/{{what}}")
+def change(campaign_id: UUID, what: str, sent: SentOf) -> Response:
     """A campaign is paused, sends again, or ends."""
     if what not in CAMPAIGN_FORMS:
         raise FieldProblem("what", f"expected one of {', '.join(CAMPAIGN_FORMS)}")
 
     def makes() -> Command:
-        campaign = campaign_named(service, campaign_id)
-        return CAMPAIGN_FORMS[what](campaign, fields, service.arrears.load(Office, campaign.office_id).zone)
+        campaign = campaign_named(sent.service, campaign_id)
+        zone = sent.service.arrears.load(Office, campaign.office_id).zone
+        return CAMPAIGN_FORMS[what](campaign, sent.fields, zone)
 
-    return _carried_out(request, service, readings, issuing, caller, fields, makes)
+    return _carried_out(sent, makes)
 
 
 @form.post(f"{HERE}/of/{{code}}/{{what}}")
-def change_office(
-    *,
-    request: Request,
-    code: str,
-    what: str,
-    fields: FormOf,
-    service: ServiceOf,
-    readings: Readings,
-    issuing: IssuingOf,
-    caller: CallerOf,
-) -> Response:
+def change_office(code: str, what: str, sent: SentOf) -> Response:
     """All automation of an office is paused, or goes on."""
     if what not in AUTOMATION_FORMS:
         raise FieldProblem("what", f"expected one of {', '.join(AUTOMATION_FORMS)}")
-    return _carried_out(
-        request,
-        service,
-        readings,
-        issuing,
-        caller,
-        fields,
-        lambda: AUTOMATION_FORMS[what](readings.office(code), fields),
-    )
+    return _carried_out(sent, lambda: AUTOMATION_FORMS[what](sent.readings.office(code), sent.fields))
 
 
-def _carried_out(  # noqa: PLR0917  what a request comes with
-    request: Request,
-    service: Service,
-    readings: Reader,
-    issuing: Issuing,
-    caller: Caller,
-    fields: Fields,
-    makes: Callable[[], Command],
-) -> Response:
+def _carried_out(sent: Sent, makes: Callable[[], Command]) -> Response:
     """The same page sent twice does it once."""
     try:
-        once = replace(caller, idempotency_key=once_of(fields) or caller.idempotency_key)
-        issuing.issue(makes(), once, reason=reason_of(fields))
+        once = replace(sent.caller, idempotency_key=once_of(sent.fields) or sent.caller.idempotency_key)
+        sent.issuing.issue(makes(), once, reason=reason_of(sent.fields))
     except (Problem, NotIssued) as error:
         problem = not_issued(error) if isinstance(error, NotIssued) else error
-        return _page(request, service, readings, told=problem.detail, status=problem.status)
+        return _page(sent.request, sent.service, sent.readings, told=problem.detail, status=problem.status)
     return RedirectResponse(HERE, 303)
 
 
