@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from unicodedata import normalize
 from uuid import UUID, uuid4
 
 import asyncssh
 import pytest
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 
 from adapters.clock import ManualClock
 from adapters.delivery.carrier import Attempt, CarrierMisconfigured, CarrierRefused, CarrierUnavailable
@@ -52,6 +53,21 @@ def places(reader: PdfReader) -> dict[str, tuple[float, float]]:
     return found
 
 
+NARROWEST = 2.5
+"""Points that a character takes at least, at the sizes of a letter."""
+
+
+def runs_of(page: PageObject) -> list[tuple[str, float]]:
+    """What is set in one go, and the points from the left where that begins."""
+    runs: list[tuple[str, float]] = []
+
+    def visit(text: str, cm: list[float], tm: list[float], *_: object) -> None:
+        runs.extend((line, tm[4] * cm[0] + cm[4]) for line in text.split("\n") if line.strip())
+
+    page.extract_text(visitor_text=visit)
+    return runs
+
+
 # --- the page ---
 
 
@@ -91,6 +107,21 @@ def test_a_long_letter_has_more_pages(tmp_path: Path):
     pages = read(tmp_path / "letters").pages
     assert len(pages) > 1
     assert "line 99" in pages[-1].extract_text()
+
+
+LINK = "https://pay.example.com/" + "?token=" + "aBc" * 60
+
+
+@pytest.mark.parametrize("word", [LINK, "W" * 200, "Ж" * 200, "é" * 200, "e\u0301" * 150])
+def test_a_word_longer_than_a_line_breaks_and_nothing_of_it_is_over_the_edge(tmp_path: Path, word: str):
+    body = f"Dear Anna, {word} is where you pay."
+    what = {"body": body, "subject": word, "sender": word[:60], "recipient": word[:60]}
+    folder_of(tmp_path).send(MESSAGE, replace(A_LETTER, **what))  # type: ignore[arg-type]
+    page = read(tmp_path / "letters").pages[0]
+    assert normalize("NFC", word) in normalize("NFC", "".join(page.extract_text().split()))
+    width = float(page.mediabox.width)
+    runs = [(x, text) for text, x in runs_of(page) if x + len(text) * NARROWEST > width - 20 * POINT]
+    assert runs == []
 
 
 def test_what_is_written_is_never_code(tmp_path: Path):
