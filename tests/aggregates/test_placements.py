@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from pysequoia import Tsk
 
-from aggregates.account.bulk import ApplyBulkAction, BulkActionApplied, BulkActionUndone, BulkOutcome, UndoBulkAction
+from aggregates.account import Account
+from aggregates.account.bulk import (
+    ApplyBulkAction,
+    BulkActionApplied,
+    BulkActionUndone,
+    BulkChanges,
+    BulkOutcome,
+    UndoBulkAction,
+)
 from aggregates.account.bulk_kinds import bulk_kind
 from aggregates.account.chase import Stage, StageChanged
 from aggregates.account.collections_stage import CollectionsStage, CollectionsStageChanged, SetCollectionsStage
@@ -252,6 +260,24 @@ def test_a_bulk_action_places_what_is_as_it_was_shown_and_its_undo_recalls_it():
         like(BulkActionUndone, outcome=BulkOutcome.DONE),
         like(StageChanged, stage=Stage.OUTSTANDING),
     )
+
+
+@pytest.mark.parametrize("stage", [PENDING, SENT])
+def test_the_undo_gives_back_the_stage_that_was_set_by_hand(stage: CollectionsStage):
+    by_hand = SetCollectionsStage(account_id=ACCOUNT, collections_stage=stage)
+    placed = given(ACME, *OWES, by_hand, in_bulk(collections_stage=stage.value))
+    placed.when(UndoBulkAction(account_id=ACCOUNT, bulk_id=BULK)).then(
+        PlacementEnded,
+        *([] if stage is PENDING else [to_stage(stage)]),
+        like(BulkActionUndone, outcome=BulkOutcome.DONE),
+        StageChanged,
+    )
+
+
+def test_a_bulk_action_of_a_release_that_did_not_note_the_stage_leaves_none_when_it_is_undone():
+    placed = given(ACME, *OWES, in_bulk())
+    del placed.world.get(Account, ACCOUNT).part(BulkChanges).standing[BULK].did["before"]
+    placed.when(UndoBulkAction(account_id=ACCOUNT, bulk_id=BULK)).then_among_others(PlacementEnded, to_stage(NOT_SET))
 
 
 @pytest.mark.parametrize("differs", [{"balance": 9_999}, {"collections_stage": "sent"}, {"flags": ["vip"]}])

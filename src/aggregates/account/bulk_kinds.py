@@ -653,15 +653,17 @@ def _shown_of_placement(account: Aggregate, _: Told, __: Context) -> Figures:
 
 def _place(account: Aggregate, told: Told, context: Context) -> Did:
     parameters: PlacementParameters = told.parameters
-    placing = account.part(Placing)
+    placing, before = account.part(Placing), account.part(CollectionsStages).stage
     placing.place(parameters.agency, context, bulk_id=told.bulk_id)
-    return {"placement_id": str(placing.current.id)} if placing.current is not None else {}
+    return {"placement_id": str(placing.current.id), "before": before.value} if placing.current is not None else {}
 
 
-def _take_placement_back(account: Aggregate, _: Did, since: Collection[str], context: Context) -> Collection[str]:
+def _take_placement_back(account: Aggregate, did: Did, since: Collection[str], context: Context) -> Collection[str]:
+    """The stage that was set by hand is back; what was placed by an earlier release has not noted it."""
     if since:
         return ()
-    account.part(Placing).end(PlacementEnd.RECALLED, context, code="undone")
+    before = CollectionsStage(did.get("before", CollectionsStage.NOT_SET))
+    account.part(Placing).end(PlacementEnd.RECALLED, context, code="undone", stage=before)
     return _PLACEMENT
 
 

@@ -164,8 +164,17 @@ class Placing(AccountPart):
         if context.today >= current.recall_on:
             self.end(PlacementEnd.RECALLED, context, code="placement-term")
 
-    def end(self, end: PlacementEnd, context: Context, *, code: str | None = None, notes: str | None = None) -> None:
-        """The open placement is over. What an agency never took is still to be placed."""
+    def end(
+        self,
+        end: PlacementEnd,
+        context: Context,
+        *,
+        code: str | None = None,
+        notes: str | None = None,
+        stage: CollectionsStage = CollectionsStage.NOT_SET,
+    ) -> None:
+        """The open placement is over, and the account has this stage. What an agency never took is still to be
+        placed."""
         current = self._require_open(None)
         self.emit(
             PlacementEnded(
@@ -178,7 +187,7 @@ class Placing(AccountPart):
             )
         )
         rejected = end is PlacementEnd.REJECTED
-        self._set_stage(CollectionsStage.PENDING if rejected else CollectionsStage.NOT_SET)
+        self._set_stage(CollectionsStage.PENDING if rejected else stage)
 
     @decides(MarkPlacementSent)
     def mark_sent(self, command: MarkPlacementSent, context: Context) -> None:
