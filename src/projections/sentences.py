@@ -30,6 +30,7 @@ from aggregates.account.customer import (
     CustomerParted,
     CustomerRenamed,
     CustomerShared,
+    Subscription,
     SubscriptionRecorded,
 )
 from aggregates.account.deferred import FactArrived, FactDeferred, FactWithdrawn
@@ -158,6 +159,23 @@ def _corrected(event: InvoiceCorrected) -> str:
         if before != after
     ]
     return f"Invoice {now.name} corrected: {'; '.join(changes) or 'its description changed'}"
+
+
+def _recorded(subscription: Subscription) -> str:
+    """All that is known of it, so that what changed is seen from the line before; and that it is not cancelled."""
+    agreed, done = subscription.services_agreed, subscription.services_done
+    of_agreed = "" if agreed is None else f" of {agreed}"
+    services = "" if agreed is None and done is None else f"{done or 0}{of_agreed} services done"
+    known = (
+        ("", subscription.service_type),
+        ("from ", subscription.started_on),
+        ("to ", subscription.ends_on),
+        ("initial discount ", subscription.initial_discount),
+        ("", services),
+    )
+    said = [f"{what}{each}" for what, each in known if each]
+    is_cancelled = "not cancelled" if subscription.cancelled_on is None else f"cancelled on {subscription.cancelled_on}"
+    return f"Subscription {subscription.number} recorded: {', '.join([*said, is_cancelled])}"
 
 
 def _stage(event: StageChanged) -> str:
@@ -361,10 +379,7 @@ SENTENCES: dict[type[Event], Sentence] = {
     ContactFactRecorded: _fact,
     ContactFactWithdrawn: lambda e: f"Withdrawn: {FACTS[e.kind].says}",
     OptedIn: lambda e: f"Customer opted in to {_over(e.channel, e.point_id)}",
-    SubscriptionRecorded: lambda e: (
-        f"Subscription {e.subscription.number} recorded"
-        + (f", cancelled on {e.subscription.cancelled_on}" if e.subscription.cancelled_on else "")
-    ),
+    SubscriptionRecorded: lambda e: _recorded(e.subscription),
     # receivables
     InvoiceBilled: "Invoice {e.item.name} of {e.item.amount}, due on {e.item.due_on}",
     InvoiceCorrected: _corrected,
