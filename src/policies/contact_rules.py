@@ -31,6 +31,7 @@ from aggregates.values.contact import (
     Verdict,
 )
 from aggregates.values.contact_settings import ContactSettings, RuleChoice
+from aggregates.values.countries import country_of
 from policies.contact.case import (
     Asked,
     Debtor,
@@ -48,6 +49,7 @@ from policies.contact.case import (
 )
 from policies.contact.places import (
     STATES,
+    TERRITORIES,
     US,
     state_of_zip,
     zones_of_address,
@@ -270,15 +272,17 @@ _FOUND = _FoundBefore()
 
 def _found(details: ContactDetails, home: str | None, office: Office) -> _Found:
     """`home` is the country in which numbers without country code are dialled, where it is known."""
-    country = home or _country_of(office)
+    said = country_of(home) if home is not None else None  # earlier releases took any two letters
+    territory = said if said in TERRITORIES else None
+    country = US if territory is not None else said or _country_of(office)
     numbers = [(in_one_spelling(Channel.VOICE, each.number, home), _PLACES.get(each.kind)) for each in details.phones]
     addresses = [each for each in details.addresses if not each.is_erased] if country == US else []
     states = [_state(each) for each in addresses]
     zips = [_zip(each) for each in addresses]
     zones = {zone for state, code in zip(states[1:], zips[1:], strict=True) for zone in zones_of_address(state, code)}
-    said = details.time_zone
+    zone = details.time_zone
     debtor = Debtor(
-        state=states[0] if states else None,
+        state=states[0] if states and states[0] is not None else territory,
         zip_code=zips[0] if zips else None,
         city=addresses[0].city if addresses else None,
         country=country,
@@ -286,11 +290,11 @@ def _found(details: ContactDetails, home: str | None, office: Office) -> _Found:
         other_states=frozenset(
             state for each, code in zip(states[1:], zips[1:], strict=True) if (state := each or state_of_zip(code))
         ),
-        time_zones=tuple(sorted({*zones, *([said] if said else ())})),
+        time_zones=tuple(sorted({*zones, *([zone] if zone else ())})),
     )
     is_indicated = bool(zones or debtor.state or debtor.zip_code) or any(zones_of_number(each) for each, _ in numbers)
     is_abroad = country not in (US, _UNKNOWN_COUNTRY)
-    house_zone = said or (None if is_indicated or is_abroad else office.time_zone)
+    house_zone = zone or (None if is_indicated or is_abroad else office.time_zone)
     return _Found(debtor, zones_of(debtor), places_of(debtor), house_zone)
 
 
@@ -317,7 +321,9 @@ def _is_zone_of_the_us(name: str) -> bool:
 
 def _state(address: PostalAddress) -> str | None:
     region = (address.region or "").strip().upper().removeprefix("US-")
-    return region if region in STATES else None
+    if region in STATES:
+        return region
+    return address.country if address.country in TERRITORIES else None
 
 
 def _zip(address: PostalAddress) -> str | None:

@@ -1,6 +1,7 @@
 """Who the customer is, how they can be reached, and what they said of it."""
 
 import pytest
+from babel.core import get_global
 from pydantic import ValidationError
 
 from aggregates.account.billing import InvoiceBilled
@@ -39,6 +40,7 @@ from aggregates.values.contact import (
     each_id_once,
     with_ids_once,
 )
+from aggregates.values.countries import COUNTRIES
 from aggregates.values.money import Money
 from tests.builders import (
     ACCOUNT,
@@ -289,3 +291,41 @@ def test_a_subscription_is_recorded_and_updated():
 def test_a_discount_is_in_the_account_s_currency():
     subscription = Subscription(number="S-1", initial_discount=Money(1, "EUR"))
     given().when(RecordSubscription(account_id=ACCOUNT, subscription=subscription)).then_refused("wrong-currency")
+
+
+# --- countries ---------------------------------------------------------------------------------------
+
+
+def living_in(country: str) -> ContactDetails:
+    return contact(addresses=(PostalAddress(id="address-1", lines=("1 Main St",), country=country),))
+
+
+@pytest.mark.parametrize("code", ["UK", "XX", "EN"])
+def test_what_is_no_country_is_refused_wherever_it_is_said(code: str):
+    given_only(an_office()).when(an_account(country=code)).then_refused("not-a-country")
+    given_only(an_office()).when(an_account(contact=living_in(code))).then_refused("not-a-country")
+    given().when(an_account(country=code)).then_refused("not-a-country")
+    changed = ChangeContactDetails(account_id=ACCOUNT, contact=living_in(code))
+    given().when(changed).then_refused("not-a-country")
+
+
+@pytest.mark.parametrize("code", ["GB", "PR", "XK"])
+def test_a_country_is_taken(code: str):
+    given_only(an_office()).when(an_account(country=code, contact=living_in(code))).then_among_others(
+        like(AccountOpened, country=code)
+    )
+
+
+def test_what_an_earlier_release_took_for_a_country_may_stay_and_be_mended(monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr("aggregates.values.countries.is_country", lambda _: True)
+        scenario = given(an_account(country="UK", contact=living_in("UK")))
+    scenario.when(an_account(customer_name="Ada King", country="UK", contact=living_in("UK"))).then(CustomerRenamed)
+    scenario.when(an_account(country="UK", contact=living_in("XX"))).then_refused("not-a-country")
+    scenario.when(ChangeContactDetails(account_id=ACCOUNT, contact=living_in("GB"))).then(ContactDetailsChanged)
+
+
+def test_the_countries_are_those_of_the_common_locale_data():
+    """And Kosovo. Bouvet Island and the Heard Islands have no time zone, as nobody lives there."""
+    with_zones = {code for code in get_global("territory_zones") if len(code) == 2} - {"ZZ"}
+    assert with_zones | {"BV", "HM", "XK"} == COUNTRIES

@@ -31,6 +31,7 @@ from aggregates.account.payments import MOST_INSTRUCTIONS
 from aggregates.account.receivables import ReversalKind
 from aggregates.values.codes import listed
 from aggregates.values.contact import Channel, Consent, PhoneKind
+from aggregates.values.countries import A_COUNTRY, country_of
 from aggregates.values.money import Money, exponent
 from aggregates.values.normal_form import is_email, is_number
 
@@ -49,7 +50,6 @@ _DATES_KEPT = 50_000
 _WHOSE = CUSTOMER_FIELDS | {"account_number", "office", "currency"}
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
-_COUNTRY = re.compile(r"[A-Z]{2}")
 _SEPARATED = re.compile(r"[;,\n]")
 _QUOTED_NAME = re.compile(r'"[^"]*"\s*(?=<)')
 """In front of an address: `"Doe, Dee" <d@x.example>`; its comma divides nothing."""
@@ -498,8 +498,8 @@ class RowParser:
         information: list[tuple[str, _Source]],
     ) -> CustomerFact:
         lines = (self._text("address_1"), self._text("address_2"), self._text("address_3"))
-        language = self._fitting("language", _LANGUAGE, "a language such as en or en-US")
-        country = self._fitting("country", _COUNTRY, "an ISO 3166 country of two capital letters, such as US")
+        language = self._language()
+        country = self._country()
         return CustomerFact(
             office=office,
             account_number=account,
@@ -795,12 +795,19 @@ class RowParser:
             self._wrong(source, cell, f"one of {', '.join(choices)}")
         return found
 
-    def _fitting(self, field: str, form: re.Pattern[str], expected: str) -> str | None:
-        text = self._text(field, NUMBER_LIMIT)
-        if text is not None and not form.fullmatch(text):
-            self._left_out(self._sources[field], text, expected)
+    def _language(self) -> str | None:
+        text = self._text("language", NUMBER_LIMIT)
+        if text is not None and not _LANGUAGE.fullmatch(text):
+            self._left_out(self._sources["language"], text, "a language such as en or en-US")
             return None
         return text
+
+    def _country(self) -> str | None:
+        text = self._text("country", NUMBER_LIMIT)
+        country = None if text is None else country_of(text)
+        if text is not None and country is None:
+            self._left_out(self._sources["country"], text, A_COUNTRY)
+        return country
 
     def _code(self, field: str) -> str | None:
         source = self._sources.get(field)

@@ -15,7 +15,7 @@ import typst
 from adapters.delivery.languages import base_of, written
 
 _FOLDER = Path(__file__).parent
-_LETTER_PAPER = frozenset({"US", "CA", "MX", "PH", "CL", "CO", "VE"})
+_LETTER_PAPER = frozenset({"US", "AS", "GU", "MP", "PR", "VI", "CA", "MX", "PH", "CL", "CO", "VE"})
 """Countries whose letters are on US Letter; everywhere else it is A4."""
 
 _ABOUT_A_CHARACTER = ("could not be displayed", "disallowed codepoint")

@@ -32,6 +32,7 @@ from aggregates.values.contact import (
     Verdict,
     each_id_once,
 )
+from aggregates.values.countries import require_countries
 from aggregates.values.normal_form import names_one, normal_form
 
 # --- events ------------------------------------------------------------------------------------------
@@ -184,11 +185,17 @@ class Contact(AccountPart):
     @decides(ChangeContactDetails)
     def change_contact_details(self, command: ChangeContactDetails, context: Context) -> None:
         self.require_account()
+        self.require_countries(command.contact)
         wishes, own = self.wishes, self.own_details
         followed = [i for i in self.followed if command.contact.spelled(i) == self.details.spelled(i)]
         self.change(command.contact, followed)
         self.pass_on(own, self.others(context))
         self.share(wishes, self.others(context))
+
+    def require_countries(self, contact: ContactDetails, of_customer: str | None = None) -> None:
+        """Refuses addresses, or a customer, in what is no country and was not recorded before."""
+        known = {self.customer_country, *(each.country for each in self.details.addresses)}
+        require_countries((of_customer, *(each.country for each in contact.addresses)), known)
 
     def describe(self, contact: ContactDetails) -> None:
         """What the account's own records say now of reaching the customer; what is known from others stays."""

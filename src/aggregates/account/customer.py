@@ -302,6 +302,7 @@ class Customer(AccountPart):
     @decides(OpenAccount)
     def open_account(self, command: OpenAccount, context: Context) -> None:
         customer_number = self._customer_number(command.customer_number, command, context)
+        self.contact.require_countries(command.contact or ContactDetails(), command.country)
         before, own, wishes = self.description, self.contact.own_details, self.contact.wishes
         if not self.whole.exists:
             _require_currency_of_office(command, context)

@@ -185,6 +185,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("not-a-small-balance", "Only balances below the amount that was said are written off."),
         RefusalCode("write-off-day", "A write-off is reversed from its own day on, and not in the future."),
         RefusalCode("write-off-too-large", "No more is written off than is owed."),
+        RefusalCode("not-a-country", "There is no country with this code."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
         # Messages by hand.
         RefusalCode(

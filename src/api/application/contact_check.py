@@ -22,6 +22,7 @@ from pydantic import (
 
 from aggregates.values.business_time import TimeZone
 from aggregates.values.contact import Channel, Country
+from aggregates.values.countries import A_COUNTRY, is_country
 from aggregates.values.normal_form import Telephone, normal_form
 from aggregates.values.patterns import pattern
 from api.application.json_names import NameTwice, each_name_once
@@ -43,7 +44,7 @@ from policies.contact.case import (
     RuleSetting,
     VoicemailPart,
 )
-from policies.contact.places import STATES, US, is_country
+from policies.contact.places import STATES, TERRITORIES, US
 from policies.contact.rule import Basis
 from policies.contact.table import judge, setting_fault
 
@@ -72,7 +73,7 @@ def _printable(text: str) -> str:
 
 def _country(code: str) -> str:
     if not is_country(code):
-        raise ValueError("expected the code of a country (ISO 3166-1), such as US or GB")
+        raise ValueError(f"expected {A_COUNTRY}")
     return code
 
 
@@ -114,7 +115,7 @@ class DebtorSaid(_Said):
 
     @model_validator(mode="after")
     def _goes_together(self) -> "DebtorSaid":
-        for name in ("state", "zip") if self.country != US else ():
+        for name in ("state", "zip") if self.country not in {US, *TERRITORIES} else ():
             if getattr(self, name) is not None:
                 raise ValueError(f"{name}: expected none outside the US")
         if self.entered_on is not None and not EARLIEST <= self.entered_on <= LATEST:
@@ -380,11 +381,12 @@ def _debtor(said: DebtorSaid) -> Debtor:
     if said.phone is not None:
         phone = Phone(_number(said.phone, said.country, "phone"))
         phones += [] if phone.number in {each.number for each in phones} else [phone]
+    territory = said.country if said.country in TERRITORIES else None
     return Debtor(
-        state=said.state if said.country == US else None,
-        zip_code=said.zip if said.country == US else None,
+        state=said.state or territory,
+        zip_code=said.zip,
         city=said.city,
-        country=said.country,
+        country=said.country if territory is None else US,
         phones=tuple(phones),
         debt_type=said.debt_type,
         flags=frozenset(said.flags),

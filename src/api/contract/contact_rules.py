@@ -55,7 +55,8 @@ is judged.
 """
 
 _CASE = {
-    "debtor": '`state`, `zip`, `city`, `country` (`US`), `phone` or `phones` (`{"number", "place"}`), '
+    "debtor": "`state`, `zip`, `city`, `country` (`US`; `AS`, `GU`, `MP`, `PR` and `VI` are states of it), "
+    '`phone` or `phones` (`{"number", "place"}`), '
     "`debt_type` (`consumer`), `flags`, `time_zones` (where the debtor is known to be), `amount` (US dollars) and "
     "`entered_on` (the day on which the debt was entered, renewed, sold or assigned)",
     "role": "`first_party`: the creditor, in their own name; `third_party`",

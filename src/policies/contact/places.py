@@ -66,6 +66,10 @@ _CITY_TOO = frozenset({"11004", "11005"})
 STATES = frozenset(_TWO_ZONES) | {state for states in _ONE_ZONE.values() for state in states.split()}
 """Codes of the states, the District of Columbia and the territories (Postal Service, Publication 28)."""
 
+TERRITORIES = frozenset({"AS", "GU", "MP", "PR", "VI"})
+"""Those that ISO 3166-1 counts among the countries, under the same codes. They are states to the law: 15 USC
+1692a(8)."""
+
 
 def _prefixes(ranges: str) -> frozenset[str]:
     """`"060-062 065"` → 060, 061, 062, 065."""
@@ -132,16 +136,9 @@ _BOROUGHS = frozenset(
 )  # fmt: skip
 
 
-def is_country(code: str) -> bool:
-    """Whether there is a country with this code (ISO 3166-1)."""
-    from babel.core import get_global  # CLDR; takes a while to load
-
-    return code == US or code in get_global("territory_zones")
-
-
 @cache
 def zones_of_country(country: str) -> tuple[str, ...]:
-    """Every zone of a country that differs from its others; of an unknown country UTC alone."""
+    """Every zone of a country that differs from its others; UTC alone where nobody knows which country."""
     if country == US:
         return (EASTERN, CENTRAL, MOUNTAIN, ARIZONA, PACIFIC, ALASKA, ALEUTIAN, HAWAII)
     from babel.core import get_global  # CLDR; takes a while to load

@@ -335,6 +335,20 @@ def test_contact_data_that_cannot_be_is_left_out_and_said(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("said", "country"),
+    [("GB", "GB"), ("us", "US"), ("UK", "GB"), ("EL", "GR"), ("XK", "XK"), ("XX", None), ("ZZ", None), ("EN", None)],
+)
+def test_a_country_is_one_of_the_world_or_left_out_and_said(tmp_path, said: str, country: str | None):
+    path = written(tmp_path, CUSTOMERS + f"A1,N,,,{said},1 Main St,,,,,USD,,,,,,,,,,\n")
+    rows = list(read_facts(path, load_profile("customers")))
+    (customer,) = facts_of(rows)
+    assert isinstance(customer, CustomerFact)
+    assert (customer.country, customer.address_lines) == (country, ("1 Main St",))
+    left_out = f"line 2: {said!r}; left out of column country; expected the code of a country (ISO 3166-1), such as"
+    assert [notice.partition(" US or")[0] for notice in notices_of(rows)] == ([left_out] if country is None else [])
+
+
+@pytest.mark.parametrize(
     ("cell", "addresses"),
     [
         ("a@x.example; b@y.example", ["a@x.example", "b@y.example"]),

@@ -118,6 +118,15 @@ def test_a_case_is_read_from_standard_input(tmp_path: Path):
     assert json.loads(done.stdout)["allowed"] is False
 
 
+@pytest.mark.parametrize("debtor", [{"country": "PR"}, {"country": "PR", "zip": "00901"}, {"state": "PR"}])
+def test_a_territory_is_a_state_by_its_own_country_code_too(check: Any, debtor: dict[str, str]):
+    """15 USC 1692a(8)."""
+    at_half_past_seven = {"at": "2026-03-09T11:30:00Z", "channel": "call", "debt": "D1"}
+    [refused] = check(case(debtor=debtor, history=[], contact=at_half_past_seven), code=1).json["refusals"]
+    assert (refused["rule"], refused["basis"]) == ("hours-8-to-21", "law")
+    assert refused["detail"] == "it is 07:30 in America/Puerto_Rico"
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -149,6 +158,7 @@ def test_a_case_is_read_from_standard_input(tmp_path: Path):
         ),
         ({"history": [{"at": "2026-03-02T15:00:00Z", "kind": "wrong-number", "number": "x"}]}, "history.0.number: "),
         ({"debtor": {"country": "UK"}}, "debtor.country: expected the code of a country"),
+        ({"debtor": {"country": "ZZ"}}, "debtor.country: expected the code of a country"),
         ({"debtor": {"country": "GB", "state": "MA"}}, "debtor.state: expected none outside the US"),
         ({"debtor": {"entered_on": "2999-01-01"}}, "debtor.entered_on: expected a day from"),
         (

@@ -288,6 +288,46 @@ def test_laws_of_the_united_states_bind_nobody_in_germany():
     assert [each.basis for each in scenario.world.events(CallRefused)[0].refusals] == ["house"]
 
 
+@pytest.mark.parametrize(
+    ("territory", "phone", "zone"),
+    [
+        ("PR", "+17875550100", "America/Puerto_Rico"), ("VI", "+13405550100", "America/St_Thomas"),
+        ("GU", "+16715550100", "Pacific/Guam"), ("MP", "+16705550100", "Pacific/Saipan"),
+        ("AS", "+16845550100", "Pacific/Pago_Pago"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("region", [None, "the territory"])
+def test_territories_with_a_country_code_of_their_own_are_states_to_the_law(
+    territory: str, phone: str, zone: str, region: str | None
+):
+    """15 USC 1692a(8)."""
+    address = PostalAddress(id="address-1", lines=("1 Calle",), region=region and territory, country=territory)
+    scenario = given(reached(addresses=(address,), phones=(a_phone(number=phone),)), third_party())
+    assert refused_by(scenario.when(a_call(), at=at(MAR(10), 7, zone=ZoneInfo(zone)))) == ["hours-8-to-21"]
+    assert [each.basis for each in scenario.world.events(CallRefused)[0].refusals] == ["law"]
+    scenario.when(a_call(), at=at(MAR(10), 9, zone=ZoneInfo(zone))).then(CallStarted)
+
+
+def test_a_customer_in_a_territory_whose_address_nobody_knows_is_there():
+    phone = a_phone(number="+18005550100")
+    scenario = given(an_account(country="PR", contact=contact(addresses=(), phones=(phone,))), third_party())
+    there = ZoneInfo("America/Puerto_Rico")
+    assert refused_by(scenario.when(a_call(), at=at(MAR(10), 7, 59, zone=there))) == ["hours-8-to-21"]
+    scenario.when(a_call(), at=at(MAR(10), 8, zone=there)).then(CallStarted)
+
+
+@pytest.mark.parametrize("code", ["XX", "ZZ", "EN"])
+def test_what_is_no_country_counts_as_none_that_was_said(code: str, monkeypatch: pytest.MonkeyPatch):
+    """Earlier releases took any two letters, and then no law held, and the hours were those of UTC."""
+    somewhere = PostalAddress(id="address-1", lines=("1 Main St",), country=code)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("aggregates.values.countries.is_country", lambda _: True)
+        scenario = given(reached(addresses=(somewhere,), phones=(a_phone(number="+18005550100"),)), third_party())
+    assert refused_by(scenario.when(a_call(), at=at(MAR(10), 9))) == ["hours-8-to-21"]
+    assert [each.basis for each in scenario.world.events(CallRefused)[0].refusals] == ["law"]
+    scenario.when(a_call(), at=at(MAR(10), 15)).then(CallStarted)
+
+
 # --- messages ------------------------------------------------------------------------------------------
 
 
