@@ -272,14 +272,20 @@ _FOUND = _FoundBefore()
 
 def _found(details: ContactDetails, home: str | None, office: Office) -> _Found:
     """`home` is the country in which numbers without country code are dialled, where it is known."""
-    said = country_of(home) if home is not None else None  # earlier releases took any two letters
-    territory = said if said in TERRITORIES else None
-    country = US if territory is not None else said or _country_of(office)
+    at_home = _country(home) or _country_of(office)
     numbers = [(in_one_spelling(Channel.VOICE, each.number, home), _PLACES.get(each.kind)) for each in details.phones]
-    addresses = [each for each in details.addresses if not each.is_erased] if country == US else []
+    known = [(_country(each.country) or at_home, each) for each in details.addresses if not each.is_erased]
+    addresses = [each for where, each in known if _is_us(where)]
+    is_us = bool(addresses) or _is_us(at_home)  # one of several countries is enough for its laws
+    country = US if is_us else at_home
+    territory = at_home if at_home in TERRITORIES else None
     states = [_state(each) for each in addresses]
     zips = [_zip(each) for each in addresses]
     zones = {zone for state, code in zip(states[1:], zips[1:], strict=True) for zone in zones_of_address(state, code)}
+    if elsewhere := {where for where, _ in known if where != country and not (is_us and _is_us(where))}:
+        here = zones_of_address(states[0], zips[0]) if states else frozenset()
+        zones |= here or {*zones_of_country(country)}
+        zones |= {zone for each in elsewhere for zone in zones_of_country(each)}
     zone = details.time_zone
     debtor = Debtor(
         state=states[0] if states and states[0] is not None else territory,
@@ -296,6 +302,15 @@ def _found(details: ContactDetails, home: str | None, office: Office) -> _Found:
     is_abroad = country not in (US, _UNKNOWN_COUNTRY)
     house_zone = zone or (None if is_indicated or is_abroad else office.time_zone)
     return _Found(debtor, zones_of(debtor), places_of(debtor), house_zone)
+
+
+def _country(code: str | None) -> str | None:
+    """None where nothing is said, or what is no country: earlier releases took any two letters."""
+    return None if code is None else country_of(code)
+
+
+def _is_us(country: str) -> bool:
+    return country == US or country in TERRITORIES
 
 
 def _debt_type(kind: CustomerKind, office: Office) -> DebtType:

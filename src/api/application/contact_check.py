@@ -118,6 +118,8 @@ class DebtorSaid(_Said):
         for name in ("state", "zip") if self.country not in {US, *TERRITORIES} else ():
             if getattr(self, name) is not None:
                 raise ValueError(f"{name}: expected none outside the US")
+        if self.country in TERRITORIES and self.state not in {None, self.country}:
+            raise ValueError(f"state: expected {self.country}, or none, as it is the country")
         if self.entered_on is not None and not EARLIEST <= self.entered_on <= LATEST:
             raise ValueError(f"entered_on: expected a day from {EARLIEST} to {LATEST}")
         if self.phone is not None:

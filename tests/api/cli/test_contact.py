@@ -160,6 +160,7 @@ def test_a_territory_is_a_state_by_its_own_country_code_too(check: Any, debtor: 
         ({"debtor": {"country": "UK"}}, "debtor.country: expected the code of a country"),
         ({"debtor": {"country": "ZZ"}}, "debtor.country: expected the code of a country"),
         ({"debtor": {"country": "GB", "state": "MA"}}, "debtor.state: expected none outside the US"),
+        ({"debtor": {"country": "PR", "state": "NY"}}, "debtor.state: expected PR, or none, as it is the country"),
         ({"debtor": {"entered_on": "2999-01-01"}}, "debtor.entered_on: expected a day from"),
         (
             {"history": [{"at": "2026-03-02T15:00:00Z", "kind": "consent", "channel": "sms", "address": "a@b.com"}]},

@@ -316,6 +316,58 @@ def test_a_customer_in_a_territory_whose_address_nobody_knows_is_there():
     scenario.when(a_call(), at=at(MAR(10), 8, zone=there)).then(CallStarted)
 
 
+def addresses(*said: dict[str, str]) -> ChangeContactDetails:
+    """Of somebody whose number says nothing of where they are."""
+    return reached(
+        addresses=tuple(
+            PostalAddress.model_validate({"id": f"address-{n}", "lines": (f"{n} Main St",), **each})
+            for n, each in enumerate(said, 1)
+        ),
+        phones=(a_phone(number="+18005550100"),),
+    )
+
+
+BERLIN = {"city": "Berlin", "postal_code": "10115", "country": "DE"}
+BOSTON = {"region": "MA", "postal_code": "02108", "country": "US"}
+SAN_JUAN = {"city": "San Juan", "postal_code": "00901", "country": "PR"}
+
+
+@pytest.mark.parametrize("said", [(BERLIN, BOSTON), (BOSTON, BERLIN)])
+def test_of_somebody_with_addresses_in_two_countries_both_zones_and_the_laws_of_either_hold(said: Any):
+    """A German postal code looks like a ZIP of New York, and is none."""
+    new_york = ZoneInfo("America/New_York")
+    scenario = given(addresses(*said), third_party())
+    for hour in (7, 16):  # 21:00 in Berlin, where summer time has not begun
+        assert refused_by(scenario.when(a_call(), at=at(MAR(10), hour, zone=new_york))) == ["hours-8-to-21"]
+        assert [each.basis for each in scenario.world.events(CallRefused)[-1].refusals] == ["law"]
+    scenario.when(a_call(), at=at(MAR(11), 15, 59, zone=new_york)).then(CallStarted)
+    scenario = given(addresses(*said), third_party(), *calls(2, MAR(10)), at(MAR(11), 12))
+    assert refused_by(scenario.when(a_call())) == ["ma-2-in-7"]
+
+
+@pytest.mark.parametrize("said", [(BERLIN, {"country": "JP"}), ({"country": "JP"}, BERLIN)])
+def test_where_no_law_is_known_both_zones_count_too(said: Any):
+    scenario = given(addresses(*said))
+    tokyo = ZoneInfo("Asia/Tokyo")
+    for hour in (15, 21):  # 7:00 in Berlin; 21:00 in Tokyo
+        assert refused_by(scenario.when(a_call(), at=at(MAR(10), hour, zone=tokyo))) == ["hours-8-to-21"]
+    scenario.when(a_call(), at=at(MAR(11), 16, zone=tokyo)).then(CallStarted)
+
+
+@pytest.mark.parametrize("said", [(SAN_JUAN, BOSTON), (BOSTON, SAN_JUAN)])
+def test_a_territory_is_one_state_of_two(said: Any):
+    scenario = given(addresses(*said), third_party())
+    chicago = ZoneInfo("America/Chicago")  # 7:00 here is 8:00 in both: summer time has begun in Boston
+    assert refused_by(scenario.when(a_call(), at=at(MAR(10), 6, 59, zone=chicago))) == ["hours-8-to-21"]
+    scenario.when(a_call(), at=at(MAR(10), 7, zone=chicago)).then(CallStarted)
+
+
+def test_an_address_in_the_us_that_does_not_say_where_may_be_anywhere_there():
+    scenario = given(addresses(BERLIN, {"country": "US"}), third_party())
+    for hour in (13, 16):  # 7:00 in Honolulu; 21:00 in Berlin
+        assert refused_by(scenario.when(a_call(), at=at(MAR(10), hour))) == ["hours-8-to-21"]
+
+
 @pytest.mark.parametrize("code", ["XX", "ZZ", "EN"])
 def test_what_is_no_country_counts_as_none_that_was_said(code: str, monkeypatch: pytest.MonkeyPatch):
     """Earlier releases took any two letters, and then no law held, and the hours were those of UTC."""
