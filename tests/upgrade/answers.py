@@ -23,8 +23,12 @@ SAID_OTHERWISE = {
 }
 """What is said now, and what then: more than a payment that is taken back does it."""
 
-_SAID_BESIDES = re.compile(r"(?<=\d), in \d+ instalments from \d{4}-\d\d-\d\d$")
-"""What the sentence of a promise did not tell then."""
+_SAID_BESIDES = (
+    (re.compile(r"(?<=\d), in \d+ instalments from \d{4}-\d\d-\d\d$"), ""),
+    (re.compile(r"^(Subscription \S+ recorded):(?: .+,)? not cancelled$"), r"\1"),
+    (re.compile(r"^(Subscription \S+ recorded):(?: .+,)? (cancelled on \d{4}-\d\d-\d\d)$"), r"\1, \2"),
+)
+"""What the sentences of a promise and of a subscription did not tell then, and what is left without it."""
 
 VERSIONS_THEN = {
     "account.activity-recorded": 1,
@@ -169,7 +173,11 @@ def look_again(connection: Connection[Any], table: str, then: Table) -> Table:
 
 
 def _as_said_then(value: Any) -> Any:
-    return SAID_OTHERWISE.get(value, _SAID_BESIDES.sub("", value)) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    for besides, left in _SAID_BESIDES:
+        value = besides.sub(left, value)
+    return SAID_OTHERWISE.get(value, value)
 
 
 def _version_then(row: Row) -> int | None:

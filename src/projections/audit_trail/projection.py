@@ -32,7 +32,7 @@ class AuditTrailProjection(TableProjection):
 
     folder: ClassVar[Path] = Path(__file__).parent
     name: ClassVar[str] = "audit_trail"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     public: ClassVar[tuple[str, ...]] = ("audit_trail",)
 
     def handle(self, batch: Sequence[Recorded], connection: Connection[Any]) -> None:
