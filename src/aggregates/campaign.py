@@ -20,6 +20,7 @@ from aggregates.office import Office, Pause, office_of
 from aggregates.values.business_time import SendWindow
 from aggregates.values.codes import Code
 from aggregates.values.contact import Channel
+from aggregates.values.countries import A_COUNTRY, is_country
 from aggregates.values.money import Money
 from aggregates.values.template_text import TEMPLATE_RULES, TemplateRules
 
@@ -46,6 +47,7 @@ class EngagementRules(Value):
     flags_none: SetOf[Code] = frozenset()
     segments: SetOf[str] | None = None
     countries: SetOf[str] | None = None
+    """Codes of ISO 3166-1; releases that took any text let others in, which stay in what they stored."""
 
 
 class Anchor(StrEnum):
@@ -161,6 +163,9 @@ def plan_faults(plan: CampaignPlan, office: Office, template_rules: TemplateRule
     ):
         for name in sorted(set(named).difference(known)):
             yield PlanFault(f"rules.{field}", _unknown(field.partition("_")[0].removesuffix("s"), name, known))
+    for code in sorted(plan.rules.countries or ()):
+        if not is_country(code):
+            yield PlanFault("rules.countries", f"there is no country {code!r}; expected {A_COUNTRY}")
     for index, step in enumerate(plan.steps):
         for language, template in step.templates.items():
             for field, text in (("subject", template.subject), ("body", template.body)):

@@ -19,6 +19,7 @@ from aggregates.kernel.context import Context
 from aggregates.office import Office
 from aggregates.values.business_time import BusinessCalendar, day_starts, local_date, next_sending
 from aggregates.values.contact import ContactAttempt, Denied
+from aggregates.values.countries import is_one_of
 from aggregates.values.money import Money
 from policies.contact_rules import inconvenient_hours
 from policies.sequence import BEFORE_KNOWN, Course, NextStep, covered_items, next_step, plan_of
@@ -187,7 +188,7 @@ def _failing_rules(
         yield Why(code="flags-none", detail=f"flagged {', '.join(sorted(rules.flags_none & account.flags.carried))}")
     if rules.segments is not None and account.customer.segment not in rules.segments:
         yield Why(code="segment", detail=f"segment {account.customer.segment or 'none'} is not engaged")
-    if rules.countries is not None and account.customer.country not in rules.countries:
+    if rules.countries is not None and not is_one_of(account.customer.country, rules.countries):
         yield Why(code="country", detail=f"country {account.customer.country or 'unknown'} is not engaged")
 
 

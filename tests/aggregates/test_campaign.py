@@ -78,6 +78,10 @@ FAULTY = [
         "rules.buckets: the office has no bucket '31-61'; close to it: 31-60",
     ),
     (
+        {"rules": EngagementRules(countries=frozenset({"GB", "UK"}))},
+        "rules.countries: there is no country 'UK'; expected the code of a country (ISO 3166-1), such as US or GB",
+    ),
+    (
         {"steps": (a_text("a\nb {{ amount }}"),)},
         "steps.0.templates.es.body: step 'friendly', es, body, line 2: there is no placeholder 'amount'; close to it: ",
     ),

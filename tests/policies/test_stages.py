@@ -270,6 +270,27 @@ def test_a_rule_that_fails_is_named(rules: EngagementRules, code: str):
     assert scenario.account.chase.why.detail.startswith("Reminders: ")
 
 
+@pytest.mark.parametrize(("of_account", "of_rule", "is_engaged"), [
+    ("GB", "UK", True), ("UK", "GB", True), ("UK", "UK", True), ("XX", "XX", True), ("XX", "YY", False),
+    ("GB", "GR", False), ("GR", "EL", True), (None, "UK", False), (None, "XX", False),
+])  # fmt: skip
+def test_a_country_is_the_same_as_an_earlier_release_took_it(
+    monkeypatch: pytest.MonkeyPatch, of_account: str | None, of_rule: str, is_engaged: bool
+):
+    """What a rule and an account of then say is compared with what either says now."""
+    monkeypatch.setattr("aggregates.campaign.is_country", lambda _: True)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("aggregates.values.countries.is_country", lambda _: True)
+        scenario = given(
+            a_campaign(rules=EngagementRules(countries=frozenset({of_rule}))),
+            an_account(country=of_account),
+            an_invoice(due_on=MAR(2)),
+            MAR(6),
+        )
+    judged = stage(scenario.when(JudgeCollection(account_id=ACCOUNT)))
+    assert judged == ((Stage.SCHEDULED, "engaged") if is_engaged else (Stage.OUTSTANDING, "country"))
+
+
 def test_all_rules_together_can_be_met():
     assert stage(judged_by(MET))[0] is Stage.SCHEDULED
 

@@ -1,6 +1,6 @@
 """Countries by their codes; what is none of them is refused."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from aggregates.kernel.refusals import Refusal
 
@@ -34,6 +34,14 @@ def country_of(text: str) -> str | None:
     code = text.upper()
     code = _ALSO.get(code, code)
     return code if is_country(code) else None
+
+
+def is_one_of(country: str | None, codes: Collection[str]) -> bool:
+    """Whether a country is among others, however either is spelled: UK is GB. What is no country is only itself."""
+    if country is None or country in codes:
+        return country is not None
+    found = country_of(country)
+    return found is not None and any(country_of(each) == found for each in codes)
 
 
 def require_countries(said: Iterable[str | None], known: Container[str | None]) -> None:
