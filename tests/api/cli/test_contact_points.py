@@ -33,7 +33,7 @@ def test_a_customer_s_numbers_change_and_what_they_wish_of_each_is_heeded(portfo
     )
     assert portfolio("contact", "opt-out", "A-1", *at).out == "It was so already.\n"
     assert f"{phone['id']} mobile phone +1 646 555 0142 opted out of sms; texts allowed" in wishes(portfolio, "A-1")
-    assert "opted-out" in portfolio("message", "send", "A-1", "--channel", "sms", "--text", "x", code=1).err
+    assert "opted-out" in portfolio("message", "send", "A-1", *at, "--text", "x", code=1).err
     portfolio("contact", "opt-in", "A-1", *at)
     portfolio("contact", "opt-out", "A-1", "--channel", "letter")
     assert wishes(portfolio, "A-1")[-2:] == ["Not by letter at all.", "Language es, preferably by sms."]
