@@ -155,6 +155,12 @@ def test_start_gives_consent_back_as_recorded_facts_on_every_account() -> None:
     assert isinstance(scenario.outcome, Accepted)
 
 
+def test_a_stop_of_another_medium_is_for_a_person_to_read() -> None:
+    scenario = somebody().when(a_text("Stop calling me"))
+    scenario.then_among_others(like(MessageReceived, request=Request.UNCLEAR, is_to_read=True))
+    somebody().when(a_text("Stop texting me")).then_among_others(like(MessageReceived, request=Request.STOP))
+
+
 def test_a_stop_after_a_start_is_confirmed_again() -> None:
     scenario = somebody().when(a_text("STOP"))
     scenario.world.deliver()

@@ -11,6 +11,7 @@ from aggregates.values.stop_words import (
     STOP_WORDS,
     Request,
     is_one_word,
+    media_named,
     request_in,
     without_quotes,
 )
@@ -68,6 +69,34 @@ def test_clear(text: str) -> None:
 )  # fmt: skip
 def test_what_may_mean_it_is_for_a_person_to_read(text: str) -> None:
     assert request_in(text) is Request.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I withdraw my consent", "Remove my number from your list", "take my number off your list", "REMOVE", "Delete me.",
+     "Don't send me any more messages", "no texts", "I no longer want texts", "never contact me again", "opt me out",
+     "cease and desist", "I do not consent", "You do not have permission to text me", "do not use this number", "unsub",
+     "discontinue messages", "S T O P", "No quiero mensajes", "no me mandes mensajes"],
+)  # fmt: skip
+def test_other_reasonable_words_may_mean_it_too(text: str) -> None:
+    assert request_in(text) is Request.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "text", ["Please remove the late fee", "I no longer work there", "block 7, flat 2", "delete the second invoice"]
+)
+def test_what_is_about_something_else_does_not(text: str) -> None:
+    assert request_in(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("STOP", set()), ("Stop calling me", {"call"}), ("stop texts and e-mails", {"sms"}), ("no más correos", {"email"}),
+     ("Stop emails, calls", {"email", "call"})],
+)  # fmt: skip
+def test_a_message_names_media(text: str, named: set[str]) -> None:
+    assert media_named(text) >= named
+    assert bool(media_named(text)) is bool(named)
 
 
 @pytest.mark.parametrize("text", ["", "...", "I paid on Friday", "nonstop trouble", "Yes", "👍", "please call me"])

@@ -39,6 +39,8 @@ NOW = ManualClock(datetime(2026, 11, 28, 12, tzinfo=UTC))
 FIRST, NOW_ON = date(2026, 1, 1), date(2026, 11, 28)
 DAYS = st.integers(0, 12).map(lambda n: FIRST + timedelta(n * 25))
 ACCOUNTS = ("A1", "Ä 2")
+ROUNDS = 8
+"""At most, until each kind of change was seen."""
 AMOUNTS = st.integers(1, 4).map(lambda n: n * 1_000_50)
 LAYOUTS = st.builds(
     Layout,

@@ -66,6 +66,11 @@ QUESTIONS: Mapping[str, BulkQuestion] = {
 """Of the kinds that have their own, by name; the others compare columns of the report."""
 
 
+def has_question(kind: BulkKind) -> bool:
+    """Whether it compares more than its accounts can compare themselves."""
+    return kind.name in QUESTIONS
+
+
 def question_of(kind: BulkKind) -> BulkQuestion:
     """The kind's own question, or that of the report."""
     return QUESTIONS.get(kind.name, _OF_REPORT)

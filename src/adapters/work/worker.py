@@ -21,7 +21,7 @@ from adapters.stop import Stopped
 from adapters.work import rows
 from adapters.work.rows import Asked, Counts, LastEvent, WorkRow
 from aggregates.account.bulk import ApplyBulkAction, BulkOutcome, UndoBulkAction
-from aggregates.bulk.action import FinishBulk, FinishBulkUndo
+from aggregates.bulk.action import BulkAction, FinishBulk, FinishBulkUndo
 from aggregates.kernel.actor import Actor
 from aggregates.kernel.command import COMMANDS, Accepted, Command, Issued, Outcome, identifier
 from aggregates.kernel.event import Recorded
@@ -125,7 +125,7 @@ class Worker:
             return
         if work.accounts is None:
             rows.count_accounts(connection, work)
-        accounts = rows.next_accounts(connection, work, CHUNK)
+        accounts = self._with_changed(work, rows.next_accounts(connection, work, CHUNK))
         if not accounts:
             if work.is_followed:
                 rows.advance(connection, work, work.last_account_id, Counts(), None)
@@ -135,6 +135,13 @@ class Worker:
         outcomes = self._ask(begun, work, accounts, connection)
         if outcomes is not None:
             rows.advance(connection, work, accounts[-1].account_id, _counts(outcomes), _last_event(accounts, outcomes))
+
+    def _with_changed(self, work: WorkRow, accounts: Sequence[Asked]) -> Sequence[Asked]:
+        """Whoever confirmed a bulk action had found some of its accounts changed: they are told."""
+        if work.bulk_id is None or work.command != ApplyBulkAction.command_name or not accounts:
+            return accounts
+        left = self._arrears.load(BulkAction, work.bulk_id).left
+        return [Asked(each.account_id, {**each.arguments, "has_changed": each.account_id in left}) for each in accounts]
 
     def _do(self, step: InBackground, begun: Recorded, work: WorkRow, connection: Connection[Any]) -> None:
         """All of it; what is a defect of its own ends it, after some tries. What is away holds up no other work."""

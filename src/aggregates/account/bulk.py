@@ -23,6 +23,7 @@ from aggregates.values.money import Money
 
 MOST_STANDING = 20
 """Bulk actions that an account can undo: its state must not grow with every one there ever was."""
+CHANGED_BEFORE = "it was not as it was shown when the rest was confirmed"
 TOO_OLD = f"too old to be undone: an account can undo its last {MOST_STANDING} bulk actions"
 
 # --- values ------------------------------------------------------------------------------------------
@@ -95,6 +96,8 @@ class ApplyBulkAction(
     parameters: dict[str, Any]
     expected: dict[str, Any]
     """The figures that were shown, by column of the report."""
+    has_changed: bool = False
+    """It was not as it was shown when the rest was confirmed, by what the account cannot compare itself."""
     office_id: UUID | None = None
     """The action's. None: it was confirmed before this was said, and its kind looks at nothing else of the office."""
 
@@ -144,7 +147,7 @@ class BulkChanges(AccountPart):
         said: tuple[BulkOutcome, str | None, str | None]
         did: Mapping[str, Any] = {}
         try:
-            if unlike := self._unlike(kind, told, context):
+            if unlike := CHANGED_BEFORE if command.has_changed else self._unlike(kind, told, context):
                 said = BulkOutcome.CHANGED, "changed-since-preview", unlike
             else:
                 did = kind.does(self.whole, told, context)

@@ -32,7 +32,7 @@ from aggregates.values.codes import Code
 from aggregates.values.contact import Allowed, Channel, ContactAttempt
 from aggregates.values.contact_record import Entry, Medium, Purpose
 from aggregates.values.money import Money
-from aggregates.values.stop_words import Request, request_in, without_quotes
+from aggregates.values.stop_words import Request, media_named, request_in, without_quotes
 
 # --- values ------------------------------------------------------------------------------------------
 
@@ -479,11 +479,17 @@ class Inbound(AccountPart):
 def _request(command: ReceiveMessage) -> Request | None:
     """What a message asks for: of an e-mail by what is new in it, or by a subject that says nothing else."""
     if command.channel is Incoming.SMS:
-        return request_in(command.text)
-    asked = request_in(command.subject or "")
+        return _asked(command.text, command.channel)
+    asked = _asked(command.subject or "", command.channel)
     if asked in (Request.STOP, Request.START):
         return asked
-    return request_in(without_quotes(command.text))
+    return _asked(without_quotes(command.text), command.channel)
+
+
+def _asked(text: str, channel: Incoming) -> Request | None:
+    """A stop that names another medium than the one it came over is read by a person, who records which is meant."""
+    asked, named = request_in(text), media_named(text)
+    return Request.UNCLEAR if asked is Request.STOP and named and channel.value not in named else asked
 
 
 def _points(sender: str, answered: str | None) -> tuple[str, ...]:

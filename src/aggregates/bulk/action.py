@@ -18,6 +18,9 @@ from aggregates.kernel.value import LATER, Value
 from aggregates.office import Office, office_of
 from aggregates.values.money import Currency
 
+MOST_LEFT = 4_000
+"""Accounts that a confirmation names: an event has at most 256 kB."""
+
 
 def bulk_work_id(bulk: UUID, command: str, *, attempt: int = 1) -> UUID:
     """The id of the work that does a bulk action, or undoes it: by the name of the command to each account, and
@@ -103,6 +106,8 @@ class BulkConfirmed(Event, name="bulk.confirmed"):
     """Accounts that had changed since the preview are left as they are; else there were none."""
     changed: int
     """How many had changed by then."""
+    left: Annotated[tuple[UUID, ...] | None, LATER] = None
+    """Which, of a kind whose accounts cannot tell it by themselves."""
 
 
 class BulkFinished(Event, name="bulk.finished"):
@@ -183,6 +188,8 @@ class ConfirmBulk(BulkCommand, name="confirm-bulk", internal=True):
 
     without_changed: bool = False
     changed: int = Field(0, ge=0)
+    left: tuple[UUID, ...] = ()
+    """Which are left as they are, of a kind whose accounts cannot tell by themselves that they have changed."""
 
 
 class FinishBulk(BulkCommand, name="finish-bulk", internal=True):
@@ -218,7 +225,7 @@ class BulkAction(Aggregate):
     """One change to the accounts that a report showed. Its rows are in parts of their own."""
 
     kind: ClassVar[str] = "bulk"
-    state_version: ClassVar[int] = 3
+    state_version: ClassVar[int] = 4
 
     office_id: UUID | None = None
     action: str = ""
@@ -231,6 +238,8 @@ class BulkAction(Aggregate):
     digest: str = ""
     state: BulkState = BulkState.PREVIEWED
     was_confirmed: bool = False
+    left: frozenset[UUID] = frozenset()
+    """Accounts that had changed when the rest was confirmed, where they cannot tell it by themselves."""
     undo_attempts: int = 0
     not_undone: int = 0
     """Accounts that did not reverse all of it when they were asked last."""
@@ -277,9 +286,15 @@ class BulkAction(Aggregate):
             raise Refusal("bulk-finished", "it is an export, and there is nothing to confirm")
         if command.changed and not command.without_changed:
             raise Refusal("changed-since-preview", f"{command.changed:,} accounts changed since the preview")
-        self._confirm(without_changed=command.without_changed, changed=command.changed)
+        if len(command.left) > MOST_LEFT:
+            raise Refusal(
+                "too-many-changed",
+                f"{command.changed:,} accounts changed since the preview, and at most {MOST_LEFT:,} are left out of it;"
+                " preview it anew",
+            )
+        self._confirm(without_changed=command.without_changed, changed=command.changed, left=command.left)
 
-    def _confirm(self, *, without_changed: bool, changed: int) -> None:
+    def _confirm(self, *, without_changed: bool, changed: int, left: tuple[UUID, ...] = ()) -> None:
         self.emit(
             BulkConfirmed(
                 office_id=self._require(),
@@ -287,6 +302,7 @@ class BulkAction(Aggregate):
                 parameters=self.parameters,
                 without_changed=without_changed,
                 changed=changed,
+                left=left or None,
             )
         )
 
@@ -351,14 +367,15 @@ class BulkAction(Aggregate):
     @applies(BulkConfirmed)
     def _confirmed(self, event: BulkConfirmed) -> None:
         self.state, self.was_confirmed = BulkState.RUNNING, True
+        self.left = frozenset(event.left or ())
 
     @applies(BulkFinished)
     def _finished(self, event: BulkFinished) -> None:
-        self.state = BulkState.FINISHED
+        self.state, self.left = BulkState.FINISHED, frozenset()
 
     @applies(BulkCancelled)
     def _cancelled(self, event: BulkCancelled) -> None:
-        self.state = BulkState.CANCELLED
+        self.state, self.left = BulkState.CANCELLED, frozenset()
 
     @applies(BulkUndoBegun)
     def _undo_begun(self, event: BulkUndoBegun) -> None:

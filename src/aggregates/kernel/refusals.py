@@ -186,6 +186,7 @@ REFUSALS: dict[str, RefusalCode] = catalogue(
         RefusalCode("write-off-day", "A write-off is reversed from its own day on, and not in the future."),
         RefusalCode("write-off-too-large", "No more is written off than is owed."),
         RefusalCode("not-a-country", "There is no country with this code."),
+        RefusalCode("too-many-changed", "A bulk action leaves out so many accounts that changed, and no more."),
         RefusalCode("wrong-currency", "An account and its office work in one currency."),
         # Messages by hand.
         RefusalCode(

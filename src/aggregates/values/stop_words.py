@@ -6,7 +6,7 @@ word among others may mean it: a person reads it (47 CFR 64.1200(a)(10): any rea
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 STOP_WORDS = frozenset({"stop", "quit", "revoke", "opt out", "cancel", "unsubscribe", "end"})
@@ -43,6 +43,12 @@ AROUND = (
     "todos", "todo",
 )  # fmt: skip
 """Words beside a clear one that change nothing about it."""
+NAMED: Mapping[str, frozenset[str]] = {
+    "call": frozenset({"call", "calls", "calling"}),
+    "sms": frozenset({"text", "texts", "texting", "sms", "texto", "textos"}),
+    "email": frozenset({"email", "emails", "mail", "mails", "correo", "correos"}),
+}
+"""Words that name a medium."""
 MAY_MEAN_STOP = (
     "do not text", "dont text", "don t text", "do not contact", "dont contact", "don t contact",
     "do not message", "dont message", "don t message", "do not call", "dont call", "don t call",
@@ -50,10 +56,20 @@ MAY_MEAN_STOP = (
     "stopp", "stopping", "stopped", "cancelled", "canceled", "unsubscribed", "opted out", "opting out",
     "no more", "remove me", "take me off", "leave me alone", "wrong number", "wrong person", "not interested",
     "lose my number", "delete my number", "harass", "harassing", "harassment",
+    "do not send", "dont send", "don t send", "do not use", "dont use", "don t use", "no texts", "no text",
+    "no messages", "no calls", "no emails", "no contact", "no longer want", "no longer wish", "never text",
+    "never call", "never contact", "never message", "never email", "cease", "desist", "discontinue", "unsub",
+    "opt me out", "withdraw", "withdrawn", "do not consent", "dont consent", "don t consent", "no consent",
+    "not have permission", "no permission", "off your list", "from your list", "remove my number", "remove my name",
+    "remove this number", "take my number", "take my name", "delete me", "block me", "s t o p",
     # Spanish.
     "no me escriba", "no me escriban", "no me mande", "no me manden", "no me llame", "no me llamen", "no contactar",
+    "no quiero", "no me mandes", "no me escribas", "no me llames", "no me contacte", "no me contacten",
     "no mas", "dejen", "deje", "numero equivocado", "borrar mi numero",
 )  # fmt: skip
+
+ALONE_MAY_MEAN_STOP = frozenset({"remove", "delete", "block"})
+"""Messages of one word; among others it is about something else."""
 
 _LONGEST = 4
 """Words of a phrase."""
@@ -75,7 +91,15 @@ def request_in(text: str) -> Request | None:
         return Request.STOP
     if starts and not found and not rest:
         return Request.START
-    return Request.UNCLEAR if found or _without(words, _MAY_MEAN_STOP)[0] else None
+    if found or _without(words, _MAY_MEAN_STOP)[0] or " ".join(words) in ALONE_MAY_MEAN_STOP:
+        return Request.UNCLEAR
+    return None
+
+
+def media_named(text: str) -> frozenset[str]:
+    """The media that a message names, of `NAMED`: calls, texts, e-mails."""
+    words = frozenset(_words(text))
+    return frozenset(medium for medium, names in NAMED.items() if names & words)
 
 
 def _words(text: str) -> list[str]:

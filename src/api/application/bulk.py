@@ -1,6 +1,7 @@
 """Bulk actions for every door: a preview frozen row by row, and a confirmation of exactly what was shown."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,12 @@ from pydantic import ValidationError
 
 from adapters.bulk.asked import Asked
 from adapters.bulk.freezing import Freezer, Selection
-from adapters.bulk.questions import question_of
+from adapters.bulk.questions import has_question, question_of
 from adapters.eventstore.application import AggregateNotFoundError
 from adapters.postgres.database import Connection
 from aggregates.account import Account
 from aggregates.account.bulk_kinds import MESSAGE, BulkKind, BulkParameters, MessageParameters, bulk_kind
-from aggregates.bulk.action import BulkAction, BulkState, ConfirmBulk, PreviewBulk
+from aggregates.bulk.action import MOST_LEFT, BulkAction, BulkState, ConfirmBulk, PreviewBulk
 from aggregates.bulk.part import digest, digested
 from aggregates.kernel.command import Rejected, identifier
 from aggregates.kernel.deciding import rejected
@@ -132,25 +133,37 @@ def confirm(
     Raises ChangedSincePreview, which names the accounts, unless those are to be left out; NotIssued, NotReached.
     """
     action = bulk_action_of(service, bulk_id)
-    changed = 0
+    changed, left = 0, tuple[UUID, ...]()
     if action.state is BulkState.PREVIEWED:
         service.wait_until_shown(timeout=PATIENCE_SECONDS)
-        changed, named = _changed(service, action)
+        found = _changed(service, action)
+        changed, left = found.total, found.left
         if changed and not without_changed:
-            raise ChangedSincePreview(named, changed)
-    command = ConfirmBulk(bulk_id=bulk_id, without_changed=without_changed, changed=changed)
+            raise ChangedSincePreview(found.named, changed)
+    command = ConfirmBulk(bulk_id=bulk_id, without_changed=without_changed, changed=changed, left=left)
     command_id = identifier("bulk-confirmed", bulk_id)
     return issuing.issue(command, for_the_system(caller), command_id=command_id, reason=reason)
 
 
-def _changed(service: Service, action: BulkAction) -> tuple[int, list[str]]:
-    """How many accounts are not as they were shown, and the numbers of the first of them. Refuses where the rows are
-    not those that were frozen."""
+@dataclass(slots=True)
+class _Changed:
+    """Accounts that are not as they were shown."""
+
+    total: int = 0
+    named: list[str] = field(default_factory=list)
+    """The numbers of the first of them."""
+    left: tuple[UUID, ...] = ()
+    """Where they cannot tell it by themselves: one more than may be left out at most."""
+
+
+def _changed(service: Service, action: BulkAction) -> _Changed:
+    """Every row compared. Refuses where the rows are not those that were frozen."""
     kind, office = bulk_kind(action.action), _office_of(service, action)
     parameters = kind.parameters.model_validate(action.parameters)
     today = today_in([office], service.clock.now())
     seen = digest()
-    changed, named = 0, list[str]()
+    changed, left = _Changed(), list[UUID]()
+    is_told = has_question(kind)
     with service.database.snapshot("arrears_app") as connection:
         asked = Asked(
             connection,
@@ -168,14 +181,17 @@ def _changed(service: Service, action: BulkAction) -> tuple[int, list[str]]:
             for each in question_of(kind).compared(asked, action.id, action.filters):
                 digested(seen, each.account_id, each.expected, each.amount_minor)
                 if each.has_changed:
-                    changed += 1
-                    if len(named) < MOST_NAMED:
-                        named.append(each.number)
+                    changed.total += 1
+                    if len(changed.named) < MOST_NAMED:
+                        changed.named.append(each.number)
+                    if is_told and len(left) <= MOST_LEFT:
+                        left.append(each.account_id)
         except Refusal as refusal:
             raise Refused(rejected(refusal)) from None
     if seen.hexdigest() != action.digest:
         raise Refused(Rejected("rows-not-as-frozen", "its rows are not those that were shown; preview it anew"))
-    return changed, named
+    changed.left = tuple(left)
+    return changed
 
 
 def _office_of(service: Service, action: BulkAction) -> Office:

@@ -4,6 +4,7 @@ The case is JSON. What is not known is left out; an unknown field or value is an
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -77,7 +79,32 @@ def _country(code: str) -> str:
     return code
 
 
-At = Annotated[AwareDatetime, AfterValidator(_plausible)]
+def _read(kind: type[date], form: re.Pattern[str], example: str) -> BeforeValidator:
+    """In one form only: digits alone would be taken for seconds since 1970."""
+
+    def read(said: object) -> object:
+        if isinstance(said, date):
+            return said
+        try:
+            return kind.fromisoformat(said.upper()) if isinstance(said, str) and form.match(said) else None
+        except ValueError:
+            return None
+
+    def checked(said: object) -> object:
+        if (found := read(said)) is None:
+            raise ValueError(f"expected {example}")
+        return found
+
+    return BeforeValidator(checked)
+
+
+_A_MOMENT = "a moment with its offset, such as 2026-03-02T15:00:00Z"
+At = Annotated[
+    AwareDatetime,
+    AfterValidator(_plausible),
+    _read(datetime, re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII), _A_MOMENT),
+]
+Day = Annotated[date, _read(date, re.compile(r"\d{4}-\d\d-\d\d$", re.ASCII), "a day such as 2026-03-02")]
 State = Annotated[Country, AfterValidator(_state)]
 Zip = Annotated[
     str,
@@ -110,7 +137,7 @@ class DebtorSaid(_Said):
     time_zones: Annotated[tuple[TimeZone, ...], Field(max_length=20)] = ()
     amount: Annotated[Decimal, Field(ge=0, max_digits=15, decimal_places=2)] | None = None
     """In US dollars."""
-    entered_on: date | None = None
+    entered_on: Day | None = None
     """When the debt was entered, renewed, sold or assigned."""
 
     @model_validator(mode="after")

@@ -19,6 +19,9 @@ NEEDED = frozenset(
         VoicemailPart.TELEPHONE_NUMBER,
     }
 )
+COLLECTS_NOTHING = frozenset(
+    {Purpose.VERIFICATION, Purpose.VALIDATION_NOTICE, Purpose.OPT_OUT_CONFIRMATION, Purpose.EFFORTS_END}
+)
 OPTIONAL = frozenset({VoicemailPart.GREETING, VoicemailPart.DATE_AND_TIME, VoicemailPart.REPLY_TIMES})
 
 _FRESH = timedelta(days=60)
@@ -218,7 +221,7 @@ def validation_notice(situation: Situation) -> No | None:
 
     Only of a debt whose placement the history says: an excerpt of a history proves nothing by what is not in it.
     """
-    if situation.asked.purpose in {Purpose.VALIDATION_NOTICE, Purpose.OPT_OUT_CONFIRMATION}:
+    if situation.asked.purpose in COLLECTS_NOTHING:
         return None
     for debt in situation.each_debt():
         placed = situation.record.standing(Kind.PLACEMENT, _about(debt))
@@ -277,10 +280,7 @@ def _may_stop(situation: Situation) -> bool:
     """What answers the dispute, what the law asks for all the same, and what only confirms an opt-out collect
     nothing."""
     asked = situation.asked
-    return asked.purpose not in _COLLECTS_NOTHING and not asked.is_about_undisputed_part
-
-
-_COLLECTS_NOTHING = frozenset({Purpose.VERIFICATION, Purpose.VALIDATION_NOTICE, Purpose.OPT_OUT_CONFIRMATION})
+    return asked.purpose not in COLLECTS_NOTHING and not asked.is_about_undisputed_part
 
 
 def _disputes(situation: Situation, *, in_period: bool) -> Entry | None:
@@ -325,8 +325,15 @@ def _federal_holidays(year: int) -> frozenset[date]:
 
 
 def _first_communication(situation: Situation, debt: str | None, since: datetime | None) -> Entry | None:
+    """Of the collector: what the consumer writes conveys nothing to the consumer (12 CFR 1006.34(b)(2))."""
     communications = situation.record.communications(situation.asked.person)
-    found = (each for each in communications if is_about(each, debt) and (since is None or each.at >= since))
+    found = (
+        each
+        for each in communications
+        if is_about(each, debt)
+        and (since is None or each.at >= since)
+        and (each.is_conversation or not each.is_inbound)
+    )
     return min(found, key=lambda each: each.at, default=None)
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from operator import attrgetter
 
 from aggregates.account.contact_history import KEPT_FOR
-from aggregates.values.stop_words import Request, is_one_word, request_in
+from aggregates.values.stop_words import Request, is_one_word, media_named, request_in
 from policies.contact.case import Entry, Kind, Medium, Purpose, Recipient
 
 LONGEST_WINDOW = timedelta(days=60 + 2)
@@ -110,8 +110,17 @@ def is_stop_word(entry: Entry) -> bool:
 
 
 def is_stop(entry: Entry) -> bool:
-    """Whether the words of an inbound contact clearly ask for no more messages."""
+    """Whether the words of an inbound contact clearly ask for no more messages like it."""
     return _asks(entry) is Request.STOP
+
+
+def refuses(entry: Entry, medium: Medium) -> bool:
+    """Whether its words clearly refuse a medium: the one that they name, or the one that it came over (comment
+    14(h)(1)-3 to 12 CFR 1006.14)."""
+    if entry.words is None or _request_in(entry.words) is not Request.STOP:
+        return False
+    named = media_named(entry.words)
+    return medium in named if named else medium is entry.channel
 
 
 def may_be_stop(entry: Entry) -> bool:
@@ -120,7 +129,12 @@ def may_be_stop(entry: Entry) -> bool:
 
 
 def _asks(entry: Entry) -> Request | None:
-    return None if entry.words is None else _request_in(entry.words)
+    """One that names another medium than its own may mean this one too."""
+    if entry.words is None:
+        return None
+    request = _request_in(entry.words)
+    is_of_another = request is Request.STOP and entry.channel not in (media_named(entry.words) or {entry.channel})
+    return Request.UNCLEAR if is_of_another else request
 
 
 _request_in = lru_cache(maxsize=4_096)(request_in)

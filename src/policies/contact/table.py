@@ -122,7 +122,11 @@ TABLE: tuple[ContactRule, ...] = (
         "Represented: only the attorney.",
         "12 CFR 1006.6(b)(2)",
         wishes.attorney,
-        (FDCPA, *_rosenthal(is_certain=True)),
+        (
+            FDCPA,
+            *_rosenthal(is_certain=True),
+            Scope(frozenset({"FL"}), debt_types=CONSUMER, source="Fla. Stat. 559.72(18)"),
+        ),
         figures=(
             Figure(
                 "exceptions", 1, "1: lifted where the attorney consents or does not respond (check); 0: never.", 0, 1

@@ -3,16 +3,23 @@
 from datetime import datetime, timedelta
 
 from policies.contact.case import Entry, Flag, Kind, Medium, Purpose
-from policies.contact.record import is_stop, is_stop_word, may_be_stop
+from policies.contact.record import is_stop, is_stop_word, may_be_stop, refuses
 from policies.contact.rule import No, Situation, is_about
 
 ROBOT_MEDIA = frozenset({Medium.SMS, Medium.CALL})
+_EXTENSION = ";ext="
 AFTER_A_CEASE = frozenset({Purpose.EFFORTS_END, Purpose.REMEDY_NOTICE})
 
 
 def _may_be_to(entry: Entry, situation: Situation) -> bool:
     """Where a number is not known, it may be the one: no contact is the smaller mistake."""
-    return entry.to is None or situation.asked.to in {None, entry.to}
+    asked = situation.asked.to
+    return entry.to is None or asked is None or _rings_at(asked, entry.to)
+
+
+def _rings_at(one: str, other: str) -> bool:
+    """Whether two normal forms are one line or address; who refuses it does so for every extension (RFC 3966)."""
+    return one == other or one.partition(_EXTENSION)[0] == other.partition(_EXTENSION)[0]
 
 
 def gives(consent: Entry, situation: Situation) -> bool:
@@ -26,11 +33,20 @@ def gives(consent: Entry, situation: Situation) -> bool:
 def opted_out(situation: Situation) -> Entry | None:
     """The opt-out from this medium at this number or address that is in force."""
     said = [each for each in situation.record.facts(Kind.OPT_OUT) if each.channel in {None, situation.asked.channel}]
-    said += [each for each in situation.record.inbound if each.channel is situation.asked.channel and is_stop(each)]
+    said += [each for each in situation.record.inbound if refuses(each, situation.asked.channel)]
     if situation.asked.channel is Medium.EMAIL:
         said += [each for each in situation.record.facts(Kind.REVOCATION) if _names_email(each)]
-    said = [each for each in said if _may_be_to(each, situation) and not _taken_back(each, situation)]
+    said = [
+        each
+        for each in said
+        if (_may_be_to(each, situation) or _is_over_another(each, situation)) and not _taken_back(each, situation)
+    ]
     return max(said, key=lambda each: each.at, default=None)
+
+
+def _is_over_another(said: Entry, situation: Situation) -> bool:
+    """Whether it came over another medium than it is about: where it came from is no number or address of that."""
+    return said.kind is Kind.CONTACT and said.channel is not situation.asked.channel
 
 
 def _names_email(revocation: Entry) -> bool:
@@ -42,7 +58,7 @@ def _names_email(revocation: Entry) -> bool:
 def _taken_back(said: Entry, situation: Situation) -> bool:
     """By a later consent to the medium, or because it was withdrawn."""
     record = situation.record
-    if any(each.at > said.at and gives(each, situation) for each in record.facts(Kind.CONSENT)):
+    if any(each.at > said.at and gives(each, situation) for each in record.in_force(Kind.CONSENT)):
         return True
     kinds = {said.kind, Kind.OPT_OUT} if said.kind is Kind.CONTACT else {said.kind}
     return any(
@@ -208,10 +224,16 @@ def wrong_number(situation: Situation) -> No | None:
     asked, record = situation.asked, situation.record
     if asked.to is None or asked.channel not in ROBOT_MEDIA:
         return None
-    said = record.standing(Kind.WRONG_NUMBER, lambda each: each.to == asked.to)
+    number = asked.to
+
+    def is_it(entry: Entry) -> bool:
+        return entry.to is not None and _rings_at(number, entry.to)
+
+    said = record.standing(Kind.WRONG_NUMBER, is_it)
     if said is not None:
         return No(f"it was somebody else's number on {_day(said.at)}")
-    checked = record.standing(Kind.REASSIGNMENT_CHECK, lambda each: each.to == asked.to)
+    checks = filter(is_it, record.in_force(Kind.REASSIGNMENT_CHECK))
+    checked = max(checks, key=lambda each: (each.at, each.is_reassigned), default=None)  # of one moment the stricter
     if checked is not None and checked.is_reassigned:
         return No(f"the number was assigned to somebody else by {_day(checked.at)}")
     return None

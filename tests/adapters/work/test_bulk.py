@@ -28,6 +28,7 @@ from aggregates.account.collections_stage import CollectionsStage
 from aggregates.account.command import account_id
 from aggregates.account.contact import ChangeContactDetails
 from aggregates.account.customer import OpenAccount, RecordSubscription, Subscription
+from aggregates.account.disputes import OpenDispute
 from aggregates.account.flags import ClearFlag, Flags, SetFlag
 from aggregates.account.freezing import FreezeSubscription
 from aggregates.account.messages import MessageWritten
@@ -492,6 +493,25 @@ def test_counts_are_moved_as_outcomes_come_and_no_rows_are_counted(bulk: Bulk):
 
 
 # --- fees --------------------------------------------------------------------------------------------
+
+
+def test_a_fee_is_not_made_where_what_it_is_taken_of_changed_though_as_much_is_due(bulk: Bulk):
+    """What the account compares, which is what is due today, is as it was."""
+    fee = {"basis": "balance-percent", "percent": "10", "service_type": "late-fee"}
+    bulk_id = bulk.preview("fees", of=Selection(accounts=("A-1", "A-2")), **fee)
+    bulk.plant.do(OpenDispute(account_id=bulk.account(1), reason_code="quality"))
+    with pytest.raises(ChangedSincePreview) as refused:
+        bulk.confirm(bulk_id)
+    assert refused.value.accounts == ("A-1",)
+    bulk.confirm(bulk_id, without_changed=True)
+    done = bulk.view(bulk_id)
+    assert (done.state, done.done, done.changed) == ("finished", 1, 1)
+    rows = bulk.rows(bulk_id)
+    assert {number: row.outcome for number, row in rows.items()} == {"A-1": "changed", "A-2": "done"}
+    assert rows["A-1"].reason == "it was not as it was shown when the rest was confirmed"
+    with bulk.plant.database.connect("arrears_app") as connection:
+        made = connection.execute("SELECT account_id FROM read_model.fees").fetchall()
+    assert made == [(bulk.account(2),)]
 
 
 def test_fees_are_made_as_shown_of_the_balance_of_a_day_and_taken_back_unless_they_were_paid(bulk: Bulk):

@@ -86,6 +86,7 @@ GOOD_VOICEMAIL = (
     VoicemailPart.DATE_AND_TIME,
     VoicemailPart.REPLY_TIMES,
 )
+OFF = {"attorney": RuleSetting(is_on=False)}
 NIGHT = local("2026-03-10 21:00")
 NOTICE = local("2026-02-02 12:00")
 """A Monday: with five days without weekends, received on the ninth; the period ends on 2026-03-11."""
@@ -172,6 +173,71 @@ EDGES: list[tuple[str, Ask, Ask]] = [
         ),
     ),
     ("medium-refused", ask(history=[fact(Kind.OPT_OUT, channel=CALL)]), ask(history=[fact(Kind.OPT_OUT, channel=SMS)])),
+    (
+        "medium-refused",
+        ask(
+            history=[
+                fact(Kind.OPT_OUT, days_ago(3), channel=CALL),
+                fact(Kind.CONSENT, days_ago(2), channel=CALL),
+                withdrawn(Kind.CONSENT, days_ago(1)),
+            ]
+        ),
+        ask(history=[fact(Kind.OPT_OUT, days_ago(3), channel=CALL), fact(Kind.CONSENT, days_ago(2), channel=CALL)]),
+    ),
+    (
+        "medium-refused",
+        ask(history=[stop("Stop calling me")], to=HOME),
+        ask(history=[stop("Stop texting me")], to=HOME),
+    ),
+    (
+        "medium-refused",
+        ask(history=[TEXTS, sent(YESTERDAY, CALL, is_inbound=True, words="Stop texting me", to=HOME)], **text()),
+        ask(history=[TEXTS, sent(YESTERDAY, CALL, is_inbound=True, words="Stop calling me", to=HOME)], **text()),
+    ),
+    (
+        "medium-refused",
+        ask(history=[fact(Kind.OPT_OUT, channel=CALL, to=HOME)], to=f"{HOME};ext=5"),
+        ask(history=[fact(Kind.OPT_OUT, channel=CALL, to=HOME)], to=f"{MOBILE};ext=5"),
+    ),
+    (
+        "wrong-number",
+        ask(history=[fact(Kind.WRONG_NUMBER, to=f"{HOME};ext=7")], to=HOME),
+        ask(history=[fact(Kind.WRONG_NUMBER, to=f"{HOME};ext=7")], to=MOBILE),
+    ),
+    (
+        "wrong-number",
+        ask(history=[fact(Kind.REASSIGNMENT_CHECK, to=HOME, is_reassigned=each) for each in (True, False)], to=HOME),
+        ask(history=[fact(Kind.REASSIGNMENT_CHECK, to=HOME, is_reassigned=False)], to=HOME),
+    ),
+    (
+        "attorney",
+        ask(role=FIRST, history=[fact(Kind.ATTORNEY)], settings=OFF, debtor=FL),
+        ask(role=FIRST, history=[fact(Kind.ATTORNEY)], settings=OFF),
+    ),
+    (
+        "validation-notice",
+        ask(history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER, debts=("D1",))], channel=LETTER, debts=("D1",)),
+        ask(
+            history=[*PLACED, sent(local("2026-03-02 12:00"), EMAIL, is_inbound=True, to=MAIL, debts=("D1",))],
+            channel=LETTER,
+            debts=("D1",),
+        ),
+    ),
+    *(
+        (
+            "validation-notice",
+            ask(
+                history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER, debts=("D1",))], channel=LETTER, debts=("D1",)
+            ),
+            ask(
+                history=[*PLACED, sent(local("2026-03-02 12:00"), LETTER, debts=("D1",))],
+                channel=LETTER,
+                debts=("D1",),
+                purpose=purpose,
+            ),
+        )
+        for purpose in (Purpose.VERIFICATION, Purpose.EFFORTS_END)
+    ),
     (
         "medium-refused",
         ask(history=[fact(Kind.OPT_OUT, to=PHONE)], to=PHONE),
