@@ -212,14 +212,17 @@ def _change_flags(account: Aggregate, told: Told, context: Context) -> Did:
 
 
 def _take_flags_back(account: Aggregate, did: Did, since: Collection[str], context: Context) -> Collection[str]:
+    """What is about the customer comes off, or on, all their accounts: those too that became theirs since."""
     mine = account.part(Flags)
-    others = {other.id: other.part(Flags) for other in mine.others(context)}
-    back = [flag for flag in (*did["put_on"], *did["taken_off"]) if flag not in since]
+    office = mine.customer.office(context)
+    changed = {UUID(each["account_id"]): each for each in did.get("others", ())}
+    shared = {name: [flag for flag in did[name] if office.is_about_customer(flag)] for name in ("put_on", "taken_off")}
     _put_flags_back(mine, did, since)
-    for each in did.get("others", ()):
-        if (other := others.get(UUID(each["account_id"]))) is not None:
-            _put_flags_back(other, each, since)
-    return back
+    for other in mine.others(context):
+        told = changed.get(other.id, {"put_on": [], "taken_off": []})
+        those = {name: list(dict.fromkeys([*told[name], *shared[name]])) for name in shared}
+        _put_flags_back(other.part(Flags), those, since)
+    return [flag for flag in (*did["put_on"], *did["taken_off"]) if flag not in since]
 
 
 def _put_flags_back(flags: Flags, did: Did, since: Collection[str]) -> None:

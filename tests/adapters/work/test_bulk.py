@@ -343,6 +343,19 @@ def test_a_flag_about_the_customer_comes_to_all_their_accounts_and_goes_with_the
     assert (bulk.view(bulk_id).undone, sorted(second.flags.carried)) == (7, [])
 
 
+def test_an_undo_takes_a_flag_about_the_customer_off_an_account_that_became_theirs_since(bulk: Bulk):
+    bulk_id = bulk.preview(of=Selection(accounts=("A-1",)), add=["cease-contact"])
+    bulk.confirm(bulk_id)
+    joined = OpenAccount(office_id=OFFICE, number="A-1", customer_name="Ann", currency="EUR", other_currency=True)
+    bulk.plant.do(joined)
+    bulk.plant.service.drain()
+    theirs = [account_id(OFFICE, "A-1"), account_id(OFFICE, "A-1", "EUR")]
+    arrears = bulk.plant.service.arrears
+    assert [set(arrears.load(Account, each).part(Flags).carried) for each in theirs] == [{"cease-contact"}] * 2
+    bulk.undo(bulk_id)
+    assert [set(arrears.load(Account, each).part(Flags).carried) for each in theirs] == [set(), set()]
+
+
 def test_the_collections_stage_is_a_column_and_a_filter_of_the_report(bulk: Bulk):
     bulk.plant.service.drain()
     before = bulk.tables()
