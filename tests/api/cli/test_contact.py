@@ -162,6 +162,16 @@ def test_a_territory_is_a_state_by_its_own_country_code_too(check: Any, debtor: 
         ({"debtor": {"country": "GB", "state": "MA"}}, "debtor.state: expected none outside the US"),
         ({"debtor": {"country": "PR", "state": "NY"}}, "debtor.state: expected PR, or none, as it is the country"),
         ({"debtor": {"entered_on": "2999-01-01"}}, "debtor.entered_on: expected a day from"),
+        ({"debtor": {"entered_on": "0"}}, "debtor.entered_on: expected a day such as 2026-03-02"),
+        ({"debtor": {"entered_on": "2026-02-30"}}, "debtor.entered_on: expected a day such as 2026-03-02"),
+        (
+            {"history": [{"at": "20260309", "channel": "call"}]},
+            "history.0.at: expected a moment with its offset, such as",
+        ),
+        (
+            {"history": [{"at": 1772000000, "channel": "call"}]},
+            "history.0.at: expected a moment with its offset, such as",
+        ),
         (
             {"history": [{"at": "2026-03-02T15:00:00Z", "kind": "consent", "channel": "sms", "address": "a@b.com"}]},
             "history.0.address: sms has none",
