@@ -4,6 +4,7 @@ A state that has two zones gives both, unless the first three digits of the ZIP 
 Postal Service, three-digit ZIP prefixes). A number gives the zones of its prefix; one that is not geographic none.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
@@ -116,13 +117,28 @@ def may_be_in_new_york_city(state: str | None, zip_code: str | None, city: str |
     if zip_code is not None:
         return zip_code[:3] in _CITY_PREFIXES or zip_code[:5] in _CITY_TOO
     if city is not None:
-        return state in {"NY", None} and city.strip().casefold() in _BOROUGHS
+        return state in {"NY", None} and _written_out(city) in _BOROUGHS
     return state == "NY"
 
 
+def _written_out(city: str) -> str:
+    """Without case, punctuation and the state, and with what is usually shortened in full."""
+    words = _LETTERS.findall(city.casefold())
+    if len(words) > 1 and words[-1] == "ny":
+        words.pop()
+    return " ".join(_IN_FULL.get(word, word) for word in words)
+
+
+_LETTERS = re.compile(r"[^\W_]+")
+_IN_FULL = {
+    "st": "saint", "n": "north", "e": "east", "s": "south", "w": "west", "hts": "heights", "is": "island",
+    "isl": "island", "pk": "park", "gdns": "gardens", "hls": "hills", "vlg": "village",
+}  # fmt: skip
+"""Abbreviations of the United States Postal Service (Publication 28) that names of the city have."""
+
 _BOROUGHS = frozenset(
     {
-        "new york", "new york city", "nyc", "manhattan", "brooklyn", "queens", "bronx", "the bronx", "riverdale",
+        "new york", "new york city", "nyc", "ny", "manhattan", "brooklyn", "queens", "bronx", "the bronx", "riverdale",
         "staten island",
         # Names of Queens by which mail is addressed; Bellerose, Floral Park and New Hyde Park lie partly in it.
         "arverne", "astoria", "bayside", "bellerose", "breezy point", "cambria heights", "college point", "corona",
@@ -130,8 +146,11 @@ _BOROUGHS = frozenset(
         "fresh meadows", "glen oaks", "hollis", "howard beach", "jackson heights", "jamaica", "kew gardens",
         "little neck", "long island city", "maspeth", "middle village", "new hyde park", "oakland gardens",
         "ozone park", "queens village", "rego park", "richmond hill", "ridgewood", "rockaway park", "rockaway point",
-        "rosedale", "saint albans", "st. albans", "south ozone park", "south richmond hill", "springfield gardens",
+        "rosedale", "saint albans", "south ozone park", "south richmond hill", "springfield gardens",
         "sunnyside", "whitestone", "woodhaven", "woodside",
+        "belle harbor", "briarwood", "broad channel", "glendale", "kew gardens hills", "rockaway beach",
+        # Of the Bronx, Brooklyn and Manhattan.
+        "city island", "coney island", "harlem", "roosevelt island", "throgs neck",
     }
 )  # fmt: skip
 
@@ -156,7 +175,8 @@ def zones_of_number(number: str) -> frozenset[str]:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
         return frozenset()
-    if phonenumbers.number_type(parsed) not in _WITH_A_PLACE:
+    is_of_overlay = parsed.country_code == _NORTH_AMERICA and _area(str(parsed.national_number)) in _OVERLAYS
+    if not is_of_overlay and phonenumbers.number_type(parsed) not in _WITH_A_PLACE:
         return frozenset()
     zones = frozenset(timezone.time_zones_for_number(parsed)) - {timezone.UNKNOWN_TIMEZONE}
     if parsed.country_code == _NORTH_AMERICA and len(zones) <= 1:
@@ -170,10 +190,14 @@ _OVERLAYS = {"364": "270", "448": "850", "458": "541", "729": "423", "930": "812
 _AREA_DIGITS = 3
 
 
+def _area(number: str) -> str:
+    return number[:_AREA_DIGITS]
+
+
 def _zones_of_area(number: str) -> frozenset[str]:
     """All zones of an area code, for a number of which no more than that is known: `phonenumbers` has the one in which
     most of them are."""
-    area = number[:_AREA_DIGITS]
+    area = _area(number)
     known = _zones_by_prefix()
     if area not in _OVERLAYS and any(number[:digits] in known for digits in range(_AREA_DIGITS + 1, len(number))):
         return frozenset()

@@ -89,6 +89,7 @@ def test_a_number_without_a_place_says_nothing_of_the_zone():
     [
         ("+18125981234", {NEW_YORK, CHICAGO}),
         ("+19305981234", {NEW_YORK, CHICAGO}),  # an overlay of 812
+        ("+17292345678", {NEW_YORK, CHICAGO}),  # one of 423, of which the library knows no number yet
         ("+12703031234", {NEW_YORK, CHICAGO}),
         ("+18124241234", {CHICAGO}),  # Evansville
         ("+12125550123", {NEW_YORK}),
@@ -97,6 +98,17 @@ def test_a_number_without_a_place_says_nothing_of_the_zone():
 )
 def test_a_number_of_an_area_in_two_zones_may_be_in_both(number: str, zones: set[str]):
     assert zones_of_number(number) == zones
+
+
+@pytest.mark.parametrize(
+    ("city", "is_in_it"),
+    [("Rockaway Beach", True), ("St Albans", True), ("St. Albans", True), ("Brooklyn, NY", True), ("New  York", True),
+     ("Far  Rockaway", True), ("Jackson Hts", True), ("Long Is City", True), ("E Elmhurst", True), ("NY", True),
+     ("S Ozone Park", True), ("New York NY", True), ("Albany", False), ("Albany, NY", False), ("Yonkers", False),
+     ("East Aurora", False)],
+)  # fmt: skip
+def test_new_york_city_is_known_by_its_names_as_they_are_written(city: str, is_in_it: bool):
+    assert may_be_in_new_york_city("NY", None, city) is is_in_it
 
 
 def test_a_known_zone_counts_beside_what_address_and_numbers_indicate():
