@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain
 from operator import attrgetter
 
@@ -93,6 +93,11 @@ class Record:
                 each.at >= entry.at and (each.to is None or entry.to in {None, each.to}) for each in withdrawn
             ):
                 yield entry
+
+    @cached_property
+    def consents(self) -> Sequence[Entry]:
+        """Those that were not withdrawn, the latest first; asked of every opt-out."""
+        return tuple(self.in_force(Kind.CONSENT))
 
     def standing(self, kind: Kind, matches: Callable[[Entry], bool] = lambda _: True) -> Entry | None:
         """The last of a kind that matches and was not withdrawn."""

@@ -58,7 +58,7 @@ def _names_email(revocation: Entry) -> bool:
 def _taken_back(said: Entry, situation: Situation) -> bool:
     """By a later consent to the medium, or because it was withdrawn."""
     record = situation.record
-    if any(each.at > said.at and gives(each, situation) for each in record.in_force(Kind.CONSENT)):
+    if any(each.at > said.at and gives(each, situation) for each in record.consents):
         return True
     kinds = {said.kind, Kind.OPT_OUT} if said.kind is Kind.CONTACT else {said.kind}
     return any(
@@ -241,7 +241,7 @@ def wrong_number(situation: Situation) -> No | None:
 
 def _what(said: Entry, situation: Situation) -> str:
     medium = situation.asked.channel.value
-    return medium if said.to is None else f"{medium} at {said.to}"
+    return medium if said.to is None or _is_over_another(said, situation) else f"{medium} at {said.to}"
 
 
 def _day(at: datetime) -> str:
